@@ -13,6 +13,8 @@ pub mod cni;
 pub mod conf;
 pub mod file_lock;
 pub mod forwarding;
+mod ip_protocol;
+mod netfilter;
 pub mod netlink;
 pub mod netns;
 pub mod nft;
@@ -28,6 +30,8 @@ pub mod text;
 pub mod timeouts;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+pub use ip_protocol::IpProtocol;
 
 /// The output of `--version`: the version, in builds of `make build` with the commit.
 pub const VERSION: &str = match option_env!("FLATLAND_VERSION") {

@@ -94,7 +94,7 @@ fn pod_cidrs_of_family(family: TableFamily, pod_cidrs: &[IpNet]) -> impl Iterato
 /// Whether a rule drops every packet that reaches it.
 fn drops_everything(rule: &FoundRule) -> bool {
     let has_no_effect = |step: &&Expression| match step {
-        Expression::Counter | Expression::Comment(_) => true,
+        Expression::Counter | Expression::Comment(_) | Expression::Log { .. } => true,
         Expression::Other(name) => name == "log",
         _ => false,
     };

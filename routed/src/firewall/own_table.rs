@@ -142,5 +142,5 @@ impl OwnTable {
 fn node_addresses(listing: &TableListing) -> impl Iterator<Item = IpAddr> {
     let versions = [IpVersion::V4, IpVersion::V6].into_iter();
     let sets = versions.filter_map(|version| listing.sets.get(ruleset::node_set_name(version)));
-    sets.flat_map(|set| set.elements.iter().map(|element| element.address))
+    sets.flat_map(|set| set.elements.iter().map(|element| element.key.address()))
 }

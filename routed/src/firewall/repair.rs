@@ -21,7 +21,7 @@ pub(crate) fn repair(wanted: &NftTable, found: Option<&TableListing>) -> Vec<Nft
     if without_node_elements(found.clone()) == without_node_elements(listing.clone()) {
         let sets = listing.sets.iter().zip(found.sets.values());
         let changes = sets.flat_map(|((name, wanted_set), found_set)| {
-            let difference = |a: &BTreeSet<Element>, b| a.difference(b).copied().collect();
+            let difference = |a: &BTreeSet<Element>, b| a.difference(b).cloned().collect();
             let missing: Vec<_> = difference(&wanted_set.elements, &found_set.elements);
             let excess: Vec<_> = difference(&found_set.elements, &wanted_set.elements);
             elements(&wanted.id, name, &missing, &excess)
@@ -47,13 +47,10 @@ pub(super) fn node_commands(
     removed: &[IpAddr],
 ) -> Vec<NftCommand> {
     let of_version = |version| {
-        let element = |address: &IpAddr| Element {
-            address: *address,
-            is_end: false,
-        };
         let elements_of = |addresses: &[IpAddr]| -> Vec<Element> {
             let fits = |address: &&IpAddr| IpVersion::of(**address) == version;
-            addresses.iter().filter(fits).map(element).collect()
+            let fitting = addresses.iter().filter(fits).copied();
+            fitting.map(Element::new).collect()
         };
         let set = ruleset::node_set_name(version);
         elements(

@@ -136,7 +136,7 @@ fn spoof_guard() -> NftChain {
     rules.push(dropped(Term::ToLoopback { is: true }).comment("the node's own loopback"));
     NftChain {
         name: spoof_guard::CHAIN.to_owned(),
-        hook: Hook::new("filter", Hook::PREROUTING, Hook::RAW),
+        hook: Some(Hook::new("filter", Hook::PREROUTING, Hook::RAW)),
         rules,
     }
 }
@@ -187,7 +187,7 @@ fn masquerade_chain(versions: &[IpVersion]) -> NftChain {
     }
     NftChain {
         name: "to-outside".to_owned(),
-        hook: Hook::new("nat", Hook::POSTROUTING, Hook::SOURCE_NAT),
+        hook: Some(Hook::new("nat", Hook::POSTROUTING, Hook::SOURCE_NAT)),
         rules,
     }
 }

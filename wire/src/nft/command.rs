@@ -4,65 +4,15 @@ use std::fmt;
 
 use rtnetlink::packet_core::{NLM_F_APPEND, NLM_F_CREATE};
 
-use super::attributes::{Attributes, ITEM};
-use super::message::{Message, kind};
-use super::rule::{NftRule, octets};
-use super::set::{Element, NftSet};
-use super::types::{Hook, POLICY, TableId};
-
-/// Elements per command: this many surely fit into one attribute, which holds at most 64 KiB.
-const MAX_ELEMENTS: usize = 1_000;
-
-/// Elements that the text of a command shows.
-const MAX_SHOWN_ELEMENTS: usize = 3;
-
-/// `NFTA_TABLE_NAME`; sets, chains, rules and elements have the same number for their table.
-pub(super) const TABLE: u16 = 1;
-
-/// `NFTA_SET_*`.
-pub(super) mod set {
-    pub(in super::super) const NAME: u16 = 2;
-    pub(in super::super) const FLAGS: u16 = 3;
-    pub(in super::super) const KEY_TYPE: u16 = 4;
-    pub(in super::super) const KEY_LENGTH: u16 = 5;
-    pub(in super::super) const ID: u16 = 10;
-
-    /// `NFT_SET_INTERVAL`.
-    pub(in super::super) const INTERVAL: u32 = 4;
-}
-
-/// `NFTA_SET_ELEM_LIST_*`, `NFTA_SET_ELEM_*`, `NFTA_DATA_VALUE`.
-pub(super) mod element {
-    pub(in super::super) const SET: u16 = 2;
-    pub(in super::super) const LIST: u16 = 3;
-    pub(in super::super) const KEY: u16 = 1;
-    pub(in super::super) const FLAGS: u16 = 3;
-    pub(in super::super) const VALUE: u16 = 1;
-
-    /// `NFT_SET_ELEM_INTERVAL_END`.
-    pub(in super::super) const END: u32 = 1;
-}
-
-/// `NFTA_CHAIN_*`, `NFTA_HOOK_*`.
-pub(super) mod chain {
-    pub(in super::super) const NAME: u16 = 3;
-    pub(in super::super) const HOOK: u16 = 4;
-    pub(in super::super) const POLICY: u16 = 5;
-    pub(in super::super) const USE: u16 = 6;
-    pub(in super::super) const TYPE: u16 = 7;
-    pub(in super::super) const HOOK_NUMBER: u16 = 1;
-    pub(in super::super) const PRIORITY: u16 = 2;
-}
-
-/// `NFTA_RULE_*`, and `NFTNL_UDATA_RULE_COMMENT` of libnftnl.
-pub(super) mod rule {
-    pub(in super::super) const CHAIN: u16 = 2;
-    pub(in super::super) const HANDLE: u16 = 3;
-    pub(in super::super) const EXPRESSIONS: u16 = 4;
-    pub(in super::super) const POSITION: u16 = 6;
-    pub(in super::super) const USER_DATA: u16 = 7;
-    pub(in super::super) const COMMENT: u8 = 0;
-}
+use super::element::Elements;
+use super::encoding::{chain_attributes, rule_attributes, set_attributes};
+use super::message::{self, kind};
+use super::numbers::{TABLE, chain, rule, set};
+use super::rule::NftRule;
+use super::set::NftSet;
+use super::types::{Hook, TableId};
+use crate::netfilter::attributes::Attributes;
+use crate::netfilter::message::NfnetlinkMessage;
 
 /// A change to a table. It prints as the nft command that does the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,25 +21,47 @@ pub enum NftCommand {
     AddTable(TableId),
     /// Deletes a table with its content.
     DelTable(TableId),
-    /// Creates an empty set.
+    /// Creates an empty set or verdict map.
     AddSet {
         /// The table.
         table: TableId,
         /// The set; its members are ignored.
         set: NftSet,
     },
-    /// Adds elements to a set; existing ones are ignored.
+    /// Deletes a set or verdict map with its elements; it is an error if a rule uses it.
+    DelSet {
+        /// The table.
+        table: TableId,
+        /// The name of the set.
+        set: String,
+    },
+    /// Adds elements to a set; existing ones are ignored. The verdict of an existing key cannot be
+    /// changed so: delete the element before, in the same transaction.
     AddElements(Elements),
     /// Removes elements from a set; it is an error if one is missing.
     DelElements(Elements),
-    /// Creates a base chain with policy accept.
+    /// Creates a base chain with policy accept, or a chain that others jump to.
     AddChain {
         /// The table.
         table: TableId,
         /// The name of the chain.
         chain: String,
-        /// Its hook.
-        hook: Hook,
+        /// Its hook, if it is a base chain.
+        hook: Option<Hook>,
+    },
+    /// Deletes all rules of a chain.
+    FlushChain {
+        /// The table.
+        table: TableId,
+        /// The name of the chain.
+        chain: String,
+    },
+    /// Deletes a chain with its rules; it is an error if a rule or an element jumps to it.
+    DelChain {
+        /// The table.
+        table: TableId,
+        /// The name of the chain.
+        chain: String,
     },
     /// Adds a rule at the end of a chain, or before another rule.
     AddRule {
@@ -113,37 +85,31 @@ pub enum NftCommand {
     },
 }
 
-/// Elements of a set, not more than fit into one command.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Elements {
-    table: TableId,
-    set: String,
-    portion: Vec<Element>,
-}
-
-impl Elements {
-    /// Elements of the set with that name in `table`, in as many portions as commands are needed.
-    pub fn in_portions(table: &TableId, set: &str, all: &[Element]) -> impl Iterator<Item = Self> {
-        all.chunks(MAX_ELEMENTS).map(|portion| Self {
-            table: table.clone(),
-            set: set.to_owned(),
-            portion: portion.to_vec(),
-        })
-    }
-}
-
 impl NftCommand {
     /// Its message; `number` is unique within the transaction.
-    pub(super) fn message(&self, number: u32) -> Message {
+    pub(super) fn message(&self, number: u32) -> NfnetlinkMessage {
         let none = Attributes::default;
         let (kind, table, attributes) = match self {
             Self::AddTable(table) => (kind::NEW_TABLE, table, none()),
             Self::DelTable(table) => (kind::DEL_TABLE, table, none()),
             Self::AddSet { table, set } => (kind::NEW_SET, table, set_attributes(set, number)),
-            Self::AddElements(elements) => (kind::NEW_ELEMENTS, &elements.table, list(elements)),
-            Self::DelElements(elements) => (kind::DEL_ELEMENTS, &elements.table, list(elements)),
+            Self::DelSet { table, set } => (kind::DEL_SET, table, none().text(set::NAME, set)),
+            Self::AddElements(portion) => {
+                (kind::NEW_ELEMENTS, &portion.table, portion.attributes())
+            }
+            Self::DelElements(portion) => {
+                (kind::DEL_ELEMENTS, &portion.table, portion.attributes())
+            }
             Self::AddChain { table, chain, hook } => {
-                (kind::NEW_CHAIN, table, chain_attributes(chain, hook))
+                let attributes = chain_attributes(chain, hook.as_ref());
+                (kind::NEW_CHAIN, table, attributes)
+            }
+            // Without a handle it is about all rules of the chain.
+            Self::FlushChain { table, chain } => {
+                (kind::DEL_RULE, table, none().text(rule::CHAIN, chain))
+            }
+            Self::DelChain { table, chain } => {
+                (kind::DEL_CHAIN, table, none().text(chain::NAME, chain))
             }
             Self::AddRule {
                 table,
@@ -167,74 +133,25 @@ impl NftCommand {
                 (kind::DEL_RULE, table, in_chain.long(rule::HANDLE, *handle))
             }
         };
-        let attributes = attributes.text(TABLE, &table.name);
-        Message::new(kind, table.family, attributes)
+        message::new(kind, table.family, attributes.text(TABLE, &table.name))
     }
 
     pub(super) fn flags(&self) -> u16 {
         match self {
-            Self::DelTable(_) | Self::DelElements(_) | Self::DelRule { .. } => 0,
             Self::AddRule { before: None, .. } => NLM_F_CREATE | NLM_F_APPEND,
-            _ => NLM_F_CREATE,
+            Self::AddTable(_)
+            | Self::AddSet { .. }
+            | Self::AddElements(_)
+            | Self::AddChain { .. }
+            | Self::AddRule { .. } => NLM_F_CREATE,
+            Self::DelTable(_)
+            | Self::DelSet { .. }
+            | Self::DelElements(_)
+            | Self::FlushChain { .. }
+            | Self::DelChain { .. }
+            | Self::DelRule { .. } => 0,
         }
     }
-}
-
-fn set_attributes(set: &NftSet, number: u32) -> Attributes {
-    let flags = if set.has_ranges() { set::INTERVAL } else { 0 };
-    Attributes::default()
-        .text(set::NAME, &set.name)
-        .number(set::FLAGS, flags)
-        .number(set::KEY_TYPE, set.version.type_number())
-        .number(set::KEY_LENGTH, set.version.length())
-        .number(set::ID, number)
-}
-
-fn list(Elements { set, portion, .. }: &Elements) -> Attributes {
-    let mut items = Attributes::default();
-    for element in portion {
-        let key = Attributes::default().bytes(element::VALUE, &octets(element.address));
-        let item = Attributes::default().nest(element::KEY, &key);
-        let item = if element.is_end {
-            item.number(element::FLAGS, element::END)
-        } else {
-            item
-        };
-        items = items.nest(ITEM, &item);
-    }
-    Attributes::default()
-        .text(element::SET, set)
-        .nest(element::LIST, &items)
-}
-
-fn chain_attributes(name: &str, hook: &Hook) -> Attributes {
-    let place = Attributes::default()
-        .number(chain::HOOK_NUMBER, hook.number)
-        .number(chain::PRIORITY, hook.priority.cast_unsigned());
-    Attributes::default()
-        .text(chain::NAME, name)
-        .nest(chain::HOOK, &place)
-        .number(chain::POLICY, POLICY.code())
-        .text(chain::TYPE, &hook.kind)
-}
-
-fn rule_attributes(attributes: Attributes, rule: &NftRule, table: &TableId) -> Attributes {
-    let mut expressions = Attributes::default();
-    for expression in rule.expressions(table.family) {
-        expressions = expressions.nest(ITEM, &expression.attributes());
-    }
-    let attributes = attributes.nest(rule::EXPRESSIONS, &expressions);
-    match &rule.comment {
-        Some(text) => attributes.bytes(rule::USER_DATA, &comment(text)),
-        None => attributes,
-    }
-}
-
-/// The user data of a comment, as nft and iptables-nft write it: type, length, zero-terminated
-/// text.
-fn comment(text: &str) -> Vec<u8> {
-    let length = u8::try_from(text.len() + 1).expect("comments are short");
-    [&[rule::COMMENT, length], text.as_bytes(), &[0]].concat()
 }
 
 impl fmt::Display for NftCommand {
@@ -242,12 +159,19 @@ impl fmt::Display for NftCommand {
         match self {
             Self::AddTable(table) => write!(f, "add table {table}"),
             Self::DelTable(table) => write!(f, "delete table {table}"),
+            Self::AddSet { table, set } if set.has_verdicts() => {
+                write!(f, "add map {table} {}", set.name)
+            }
             Self::AddSet { table, set } => write!(f, "add set {table} {}", set.name),
+            Self::DelSet { table, set } => write!(f, "delete set {table} {set}"),
             Self::AddElements(elements) => write!(f, "add element {elements}"),
             Self::DelElements(elements) => write!(f, "delete element {elements}"),
-            Self::AddChain { table, chain, hook } => {
-                write!(f, "add chain {table} {chain} {{ {hook}; }}")
-            }
+            Self::AddChain { table, chain, hook } => match hook {
+                Some(hook) => write!(f, "add chain {table} {chain} {{ {hook}; }}"),
+                None => write!(f, "add chain {table} {chain}"),
+            },
+            Self::FlushChain { table, chain } => write!(f, "flush chain {table} {chain}"),
+            Self::DelChain { table, chain } => write!(f, "delete chain {table} {chain}"),
             Self::AddRule {
                 table,
                 chain,
@@ -265,16 +189,5 @@ impl fmt::Display for NftCommand {
                 handle,
             } => write!(f, "delete rule {table} {chain} handle {handle}"),
         }
-    }
-}
-
-impl fmt::Display for Elements {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.portion.iter().take(MAX_SHOWN_ELEMENTS);
-        let mut words: Vec<_> = shown.map(|element| element.address.to_string()).collect();
-        if self.portion.len() > MAX_SHOWN_ELEMENTS {
-            words.push(format!("... {} in all", self.portion.len()));
-        }
-        write!(f, "{} {} {{ {} }}", self.table, self.set, words.join(", "))
     }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-use crate::nft::expression::{Expression, Layer};
+use crate::nft::expression::{Expression, Layer, Register};
 use crate::nft::rule::AddressField;
 
 /// The prefixes that a rule compares a packet's addresses with.
@@ -22,6 +22,7 @@ fn prefix(expressions: &[Expression]) -> Option<(AddressField, IpNet)> {
             layer: Layer::Network,
             offset,
             length,
+            register: Register::FIRST,
         },
         rest @ ..,
     ] = expressions

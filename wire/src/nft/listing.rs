@@ -1,14 +1,15 @@
 //! nftables tables as the kernel lists them, and what it should list for a desired table.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::nft::attributes::{ITEM, Received};
-use crate::nft::command::{TABLE, chain, element, rule, set};
-use crate::nft::expression::{Expression, NftVerdict};
-use crate::nft::set::Element;
-use crate::nft::table::NftTable;
-use crate::nft::types::{Hook, POLICY, TableId};
+use super::element::Element;
+use super::expression::{self, Expression};
+use super::numbers::{TABLE, chain, rule, set};
+use super::table::NftTable;
+use super::types::{Hook, POLICY, TableId};
+use super::user_data;
+use super::verdict::NftVerdict;
+use crate::netfilter::attributes::{ITEM, Received};
 
 /// `NFTA_TABLE_FLAGS`, `NFTA_TABLE_USE`.
 pub(super) const TABLE_FLAGS: u16 = 2;
@@ -32,8 +33,12 @@ pub struct TableListing {
 pub struct SetListing {
     /// Its flags (`NFT_SET_*`).
     pub flags: u32,
-    /// nft's data type of the elements.
+    /// nft's data type of the keys.
     pub key_type: u32,
+    /// The type of the values of a map (`NFT_DATA_*` or nft's data type).
+    pub data_type: Option<u32>,
+    /// Its comment.
+    pub comment: Option<String>,
     /// The elements.
     pub elements: BTreeSet<Element>,
 }
@@ -77,13 +82,28 @@ pub struct FoundRule {
     pub comment: Option<String>,
 }
 
+/// What a rule has counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleCounter {
+    /// In which chain.
+    pub chain: String,
+    /// The comment of the rule.
+    pub comment: Option<String>,
+    /// Packets.
+    pub packets: u64,
+    /// Bytes of these packets, from their IP headers on.
+    pub bytes: u64,
+}
+
 impl NftTable {
     /// What the kernel lists if the table is as desired.
     pub fn expected_listing(&self) -> TableListing {
         let sets = self.sets.iter().map(|set| {
             let listing = SetListing {
-                flags: if set.has_ranges() { set::INTERVAL } else { 0 },
-                key_type: set.version.type_number(),
+                flags: set.flags(),
+                key_type: set.key_type().number(),
+                data_type: set.has_verdicts().then_some(set::VERDICTS),
+                comment: set.fitting_comment().map(str::to_owned),
                 elements: set.elements(),
             };
             (set.name.clone(), listing)
@@ -91,11 +111,12 @@ impl NftTable {
         let chains = self.chains.iter().map(|chain| {
             let rules = chain.rules.iter();
             let expressions = |rule: &super::NftRule| rule.expressions(self.id.family);
+            let comment = |rule: &super::NftRule| rule.fitting_comment().map(str::to_owned);
             let listing = ChainListing {
-                hook: Some(chain.hook.clone()),
-                policy: Some(POLICY),
+                hook: chain.hook.clone(),
+                policy: chain.hook.as_ref().map(|_| POLICY),
                 rules: rules
-                    .map(|rule| (expressions(rule), rule.comment.clone()))
+                    .map(|rule| (expressions(rule), comment(rule)))
                     .collect(),
             };
             (chain.name.clone(), listing)
@@ -119,30 +140,13 @@ pub(super) fn read_set(attributes: Received<'_>) -> Option<(String, SetListing)>
     let listing = SetListing {
         flags: attributes.number(set::FLAGS).unwrap_or_default(),
         key_type: attributes.number(set::KEY_TYPE)?,
+        data_type: attributes.number(set::DATA_TYPE),
+        comment: attributes
+            .bytes(set::USER_DATA)
+            .and_then(|data| user_data::comment(set::COMMENT, data)),
         elements: BTreeSet::new(),
     };
     Some((attributes.text(set::NAME)?.to_owned(), listing))
-}
-
-/// Parses elements of a set. Those that cannot be parsed are not ours and are left out.
-pub(super) fn read_elements(attributes: Received<'_>) -> Vec<Element> {
-    let items = attributes.nested(element::LIST);
-    let read = |item: Received<'_>| {
-        let element = Element {
-            address: address(item.nested(element::KEY).bytes(element::VALUE)?)?,
-            is_end: item.number(element::FLAGS).unwrap_or_default() & element::END != 0,
-        };
-        // nft adds an end element at address 0 if the first range does not start there.
-        let is_start_marker = element.is_end && element.address.is_unspecified();
-        (!is_start_marker).then_some(element)
-    };
-    items.all(ITEM).filter_map(read).collect()
-}
-
-fn address(octets: &[u8]) -> Option<IpAddr> {
-    let v4 = <[u8; 4]>::try_from(octets).map(Ipv4Addr::from);
-    let v6 = <[u8; 16]>::try_from(octets).map(Ipv6Addr::from);
-    v4.map(IpAddr::from).or(v6.map(IpAddr::from)).ok()
 }
 
 /// Parses a chain, without its rules.
@@ -160,7 +164,9 @@ pub(super) fn read_chain(attributes: Received<'_>) -> Option<(String, ChainListi
         });
     let listing = ChainListing {
         hook,
-        policy: attributes.number(chain::POLICY).and_then(NftVerdict::of),
+        policy: attributes
+            .number(chain::POLICY)
+            .and_then(|code| NftVerdict::of(code, None)),
         rules: Vec::new(),
     };
     Some((attributes.text(chain::NAME)?.to_owned(), listing))
@@ -176,7 +182,9 @@ pub(super) fn read_rule(attributes: Received<'_>) -> Option<FoundRule> {
             _ => None,
         })
     };
-    let by_nft = attributes.bytes(rule::USER_DATA).and_then(comment);
+    let by_nft = attributes
+        .bytes(rule::USER_DATA)
+        .and_then(|data| user_data::comment(rule::COMMENT, data));
     Some(FoundRule {
         chain: attributes.text(rule::CHAIN)?.to_owned(),
         handle: attributes.long(rule::HANDLE)?,
@@ -185,20 +193,15 @@ pub(super) fn read_rule(attributes: Received<'_>) -> Option<FoundRule> {
     })
 }
 
-/// The comment in the user data of a rule: records of type (one byte), length (one byte) and value.
-fn comment(mut data: &[u8]) -> Option<String> {
-    loop {
-        let [kind, length, rest @ ..] = data else {
-            return None;
-        };
-        let (value, rest) = rest.split_at_checked(usize::from(*length))?;
-        if *kind == rule::COMMENT {
-            let text = value.strip_suffix(&[0]).unwrap_or(value);
-            return String::from_utf8(text.to_vec()).ok();
-        }
-        data = rest;
-    }
+/// Parses the counter of a rule; `None` if it has none.
+pub(super) fn read_counter(attributes: Received<'_>) -> Option<RuleCounter> {
+    let mut steps = attributes.nested(rule::EXPRESSIONS).all(ITEM);
+    let (packets, bytes) = steps.find_map(expression::counts)?;
+    let FoundRule { chain, comment, .. } = read_rule(attributes)?;
+    Some(RuleCounter {
+        chain,
+        comment,
+        packets,
+        bytes,
+    })
 }
-
-#[cfg(test)]
-mod tests;

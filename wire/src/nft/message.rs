@@ -1,12 +1,12 @@
 //! Messages of the nftables subsystem of nfnetlink (`include/uapi/linux/netfilter/nf_tables.h`).
 
-use rtnetlink::packet_core::NetlinkSerializable;
-
-use super::attributes::{Attributes, Received};
 use super::types::TableFamily;
+use crate::netfilter::attributes::{Attributes, Received};
+use crate::netfilter::message::{self, NfnetlinkMessage};
 
-/// `NFNL_SUBSYS_NFTABLES`.
+/// `NFNL_SUBSYS_NFTABLES`, and the one of the messages around a transaction (`NFNL_SUBSYS_NONE`).
 const SUBSYSTEM: u16 = 10;
+const NO_SUBSYSTEM: u16 = 0;
 
 /// `NFNL_MSG_BATCH_BEGIN`, `NFNL_MSG_BATCH_END`.
 const BATCH_BEGIN: u16 = 0x10;
@@ -14,9 +14,6 @@ const BATCH_END: u16 = 0x11;
 
 /// `NFNL_BATCH_GENID`.
 const BATCH_GENERATION: u16 = 1;
-
-/// Length of `struct nfgenmsg`.
-pub(super) const HEADER: usize = 4;
 
 /// `NFT_MSG_*`.
 pub(super) mod kind {
@@ -31,6 +28,7 @@ pub(super) mod kind {
     pub(in super::super) const DEL_RULE: u16 = 8;
     pub(in super::super) const NEW_SET: u16 = 9;
     pub(in super::super) const GET_SET: u16 = 10;
+    pub(in super::super) const DEL_SET: u16 = 11;
     pub(in super::super) const NEW_ELEMENTS: u16 = 12;
     pub(in super::super) const GET_ELEMENTS: u16 = 13;
     pub(in super::super) const DEL_ELEMENTS: u16 = 14;
@@ -38,78 +36,34 @@ pub(super) mod kind {
     pub(in super::super) const GET_GENERATION: u16 = 16;
 }
 
-/// A message to the kernel.
-#[derive(Debug, Clone)]
-pub(super) struct Message {
-    kind: u16,
-    family: u8,
-    /// `res_id` of `struct nfgenmsg`.
-    resource: u16,
-    attributes: Attributes,
+/// A message of one [`kind`].
+pub(super) fn new(kind: u16, family: TableFamily, attributes: Attributes) -> NfnetlinkMessage {
+    NfnetlinkMessage::new(SUBSYSTEM, kind, family.number(), attributes)
 }
 
-impl Message {
-    /// A message of one [`kind`].
-    pub(super) fn new(kind: u16, family: TableFamily, attributes: Attributes) -> Self {
-        Self {
-            kind: SUBSYSTEM << 8 | kind,
-            family: family.number(),
-            resource: 0,
-            attributes,
-        }
-    }
-
-    /// Opens a transaction. If a generation is given, the transaction fails unless it is current.
-    pub(super) fn begin(generation: Option<u32>) -> Self {
-        let attributes = Attributes::default();
-        Self::of_batch(
-            BATCH_BEGIN,
-            match generation {
-                Some(generation) => attributes.number(BATCH_GENERATION, generation),
-                None => attributes,
-            },
-        )
-    }
-
-    /// Commits a transaction.
-    pub(super) fn end() -> Self {
-        Self::of_batch(BATCH_END, Attributes::default())
-    }
-
-    fn of_batch(kind: u16, attributes: Attributes) -> Self {
-        Self {
-            kind,
-            family: 0,
-            resource: SUBSYSTEM,
-            attributes,
-        }
-    }
+/// Opens a transaction. If a generation is given, the transaction fails unless it is current.
+pub(super) fn begin(generation: Option<u32>) -> NfnetlinkMessage {
+    let attributes = Attributes::default();
+    let attributes = match generation {
+        Some(generation) => attributes.number(BATCH_GENERATION, generation),
+        None => attributes,
+    };
+    NfnetlinkMessage::new(NO_SUBSYSTEM, BATCH_BEGIN, 0, attributes).about(SUBSYSTEM)
 }
 
-impl NetlinkSerializable for Message {
-    fn message_type(&self) -> u16 {
-        self.kind
-    }
-
-    fn buffer_len(&self) -> usize {
-        HEADER + self.attributes.as_bytes().len()
-    }
-
-    fn serialize(&self, buffer: &mut [u8]) {
-        let [high, low] = self.resource.to_be_bytes();
-        buffer[..HEADER].copy_from_slice(&[self.family, 0, high, low]);
-        buffer[HEADER..].copy_from_slice(self.attributes.as_bytes());
-    }
+/// Commits a transaction.
+pub(super) fn end() -> NfnetlinkMessage {
+    let none = Attributes::default();
+    NfnetlinkMessage::new(NO_SUBSYSTEM, BATCH_END, 0, none).about(SUBSYSTEM)
 }
 
 /// The [`kind`] of a message type; `None` if it is not of nftables.
 pub(super) fn kind_of(message_type: u16) -> Option<u16> {
-    (message_type >> 8 == SUBSYSTEM).then_some(message_type & 0xff)
+    message::kind_of(SUBSYSTEM, message_type)
 }
 
 /// The family and the attributes in a message's payload.
 pub(super) fn parts(payload: &[u8]) -> (TableFamily, Received<'_>) {
-    let family = payload.first().copied().unwrap_or_default();
-    let attributes = payload.get(HEADER..).unwrap_or_default();
-    (TableFamily::of(family), Received(attributes))
+    let (family, attributes) = message::parts(payload);
+    (TableFamily::of(family), attributes)
 }

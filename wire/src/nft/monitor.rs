@@ -6,10 +6,10 @@ use rtnetlink::packet_core::NetlinkBuffer;
 use rtnetlink::sys::protocols::NETLINK_NETFILTER;
 
 use super::NftSocket;
-use super::attributes::Received;
-use super::command::{chain, rule};
 use super::message::{self, kind};
+use super::numbers::{chain, rule};
 use super::types::TableFamily;
+use crate::netfilter::attributes::Received;
 use crate::netlink::Error;
 use crate::netlink::subscription::Subscription;
 use crate::nft::listing::table_name;

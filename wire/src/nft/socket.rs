@@ -7,14 +7,18 @@ use nix::errno::Errno;
 use rtnetlink::packet_core::DecodeError;
 use rtnetlink::sys::protocols::NETLINK_NETFILTER;
 
-use super::attributes::{Attributes, Received};
-use super::command::{NftCommand, TABLE, chain, element, rule};
-use super::message::{self, Message, kind};
+use super::command::NftCommand;
+use super::element::read_elements;
+use super::message::{self, kind};
+use super::numbers::{TABLE, chain, element, rule};
 use super::types::{TableFamily, TableId};
+use crate::netfilter::attributes::{Attributes, Received};
 use crate::netlink::Error;
 use crate::netlink::reply::{Body, Reply};
 use crate::netlink::transport::Transport;
-use crate::nft::listing::{self, BaseChain, ChainListing, FoundRule, SetListing, TableListing};
+use crate::nft::listing::{
+    self, BaseChain, ChainListing, FoundRule, RuleCounter, SetListing, TableListing,
+};
 
 /// In bytes. A transaction is one datagram; this is enough for the addresses of some hundred
 /// thousand nodes.
@@ -49,7 +53,7 @@ impl NftSocket {
     pub fn generation(&mut self) -> Result<u32, Error> {
         let request = "nft: get the generation";
         let (any, none) = (TableFamily::Other(0), Attributes::default());
-        let query = Message::new(kind::GET_GENERATION, any, none);
+        let query = message::new(kind::GET_GENERATION, any, none);
         let number = |payload: &[u8]| Ok(message::parts(payload).1.number(GENERATION));
         let found = self.transport.get(&query, &request, number)?;
         let missing = || DecodeError::from("no number in it");
@@ -66,13 +70,13 @@ impl NftSocket {
             return Ok(());
         }
         self.transport.begin();
-        self.transport.queue(&Message::begin(generation), 0);
+        self.transport.queue(&message::begin(generation), 0);
         for (number, command) in (1..).zip(commands) {
             self.transport
                 .queue(&command.message(number), command.flags());
         }
         self.transport.acknowledge();
-        self.transport.queue(&Message::end(), 0);
+        self.transport.queue(&message::end(), 0);
         let mut refused = None;
         let outcome = self.transport.exchange(|Reply { index, body, .. }| {
             // The kernel replies to the begin message only if the whole transaction failed.
@@ -129,7 +133,7 @@ impl NftSocket {
     /// A base chain; `None` if it does not exist.
     pub fn base_chain(&mut self, table: &TableId, name: &str) -> Result<Option<BaseChain>, Error> {
         let attributes = in_table(table).text(chain::NAME, name);
-        let query = Message::new(kind::GET_CHAIN, table.family, attributes);
+        let query = message::new(kind::GET_CHAIN, table.family, attributes);
         let request = format_args!("nft list chain {table} {name}");
         match self
             .transport
@@ -143,7 +147,7 @@ impl NftSocket {
     /// All base chains of all families. The time grows with the number of chains of any kind.
     pub fn base_chains(&mut self) -> Result<Vec<BaseChain>, Error> {
         let any = TableFamily::Other(0);
-        let query = Message::new(kind::GET_CHAIN, any, Attributes::default());
+        let query = message::new(kind::GET_CHAIN, any, Attributes::default());
         self.transport.list(&query, &"nft list chains", |payload| {
             Ok(base_chain(payload))
         })
@@ -161,8 +165,19 @@ impl NftSocket {
         Ok(rules)
     }
 
+    /// What the rules of a table with a counter have counted, in order; empty if it does not exist.
+    /// Replacing a rule resets its counter.
+    pub fn counters(&mut self, table: &TableId) -> Result<Vec<RuleCounter>, Error> {
+        self.list_in(
+            table,
+            kind::GET_RULE,
+            in_table(table),
+            listing::read_counter,
+        )
+    }
+
     fn read_table(&mut self, table: &TableId) -> Result<Option<TableListing>, Error> {
-        let query = Message::new(kind::GET_TABLE, table.family, in_table(table));
+        let query = message::new(kind::GET_TABLE, table.family, in_table(table));
         let request = format_args!("nft list table {table}");
         let read = |payload: &[u8]| {
             let (_, attributes) = message::parts(payload);
@@ -191,7 +206,8 @@ impl NftSocket {
         let mut all: BTreeMap<_, _> = sets.into_iter().collect();
         for (name, set) in &mut all {
             let attributes = in_table(table).text(element::SET, name);
-            let read = |attributes: Received<'_>| Some(listing::read_elements(attributes));
+            let key_type = set.key_type;
+            let read = |attributes: Received<'_>| Some(read_elements(attributes, key_type));
             let messages = self.list_in(table, kind::GET_ELEMENTS, attributes, read)?;
             set.elements = messages.into_iter().flatten().collect();
         }
@@ -207,7 +223,7 @@ impl NftSocket {
         attributes: Attributes,
         read: impl Fn(Received<'_>) -> Option<T>,
     ) -> Result<Vec<T>, Error> {
-        let query = Message::new(kind, table.family, attributes);
+        let query = message::new(kind, table.family, attributes);
         let request = format_args!("nft list table {table}");
         self.transport.list(&query, &request, |payload| {
             let (family, attributes) = message::parts(payload);

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use super::command::{Elements, NftCommand};
+use super::command::NftCommand;
+use super::element::{Element, Elements};
 use super::rule::NftRule;
-use super::set::{Element, NftSet};
+use super::set::NftSet;
 use super::types::{Hook, TableId};
 
 /// A desired table.
@@ -12,9 +13,9 @@ use super::types::{Hook, TableId};
 pub struct NftTable {
     /// Its family and name.
     pub id: TableId,
-    /// Its sets.
+    /// Its sets and verdict maps.
     pub sets: Vec<NftSet>,
-    /// Its chains: base chains with policy accept.
+    /// Its chains. The policy of base chains is accept.
     pub chains: Vec<NftChain>,
 }
 
@@ -23,8 +24,8 @@ pub struct NftTable {
 pub struct NftChain {
     /// Its name.
     pub name: String,
-    /// Its hook.
-    pub hook: Hook,
+    /// Its hook, if it is a base chain; other chains jump to the rest.
+    pub hook: Option<Hook>,
     /// Its rules, in order.
     pub rules: Vec<NftRule>,
 }
@@ -39,22 +40,22 @@ impl NftTable {
             NftCommand::DelTable(table()),
             NftCommand::AddTable(table()),
         ];
+        all.extend(self.sets.iter().map(|set| NftCommand::AddSet {
+            table: table(),
+            set: NftSet::clone(set),
+        }));
+        // Before elements and rules, which may jump to any chain.
+        all.extend(self.chains.iter().map(|chain| NftCommand::AddChain {
+            table: table(),
+            chain: chain.name.clone(),
+            hook: chain.hook.clone(),
+        }));
         for set in &self.sets {
-            all.push(NftCommand::AddSet {
-                table: table(),
-                set: NftSet::clone(set),
-            });
             let elements: Vec<Element> = set.elements().into_iter().collect();
             let portions = Elements::in_portions(&self.id, &set.name, &elements);
             all.extend(portions.map(NftCommand::AddElements));
         }
         for chain in &self.chains {
-            let (name, hook) = (chain.name.clone(), chain.hook.clone());
-            all.push(NftCommand::AddChain {
-                table: table(),
-                chain: name,
-                hook,
-            });
             all.extend(chain.rules.iter().map(|rule| NftCommand::AddRule {
                 table: table(),
                 chain: chain.name.clone(),
@@ -86,7 +87,9 @@ impl fmt::Display for NftTable {
 impl fmt::Display for NftChain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\tchain {} {{", self.name)?;
-        writeln!(f, "\t\t{}; policy accept;", self.hook)?;
+        if let Some(hook) = &self.hook {
+            writeln!(f, "\t\t{hook}; policy accept;")?;
+        }
         for rule in &self.rules {
             writeln!(f, "\t\t{rule}")?;
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::expression::NftVerdict;
+use super::verdict::NftVerdict;
 
 /// The family of a table (`NFPROTO_*`): which packets it sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

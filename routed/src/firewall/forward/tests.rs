@@ -77,9 +77,9 @@ const TO: &str = "ip daddr 10.244.0.0/16 counter accept comment \"flatland: pods
 
 #[test]
 fn chain_without_drop_of_everything_is_left_alone() {
-    let accept = NftVerdict::Accept;
-    assert_eq!(planned(accept, &[]), [""; 0]);
-    assert_eq!(planned(accept, &[isolation(1), jump(2)]), [""; 0]);
+    let accept = || NftVerdict::Accept;
+    assert_eq!(planned(accept(), &[]), [""; 0]);
+    assert_eq!(planned(accept(), &[isolation(1), jump(2)]), [""; 0]);
 }
 
 #[test]

@@ -69,10 +69,6 @@ fn node_changes_update_only_existing_sets() {
 #[test]
 fn other_difference_replaces_the_table() {
     let wanted = table(&["192.168.1.1"]);
-    let end = |address: &str| Element {
-        address: address.parse().unwrap(),
-        is_end: false,
-    };
     let changes: [fn(&mut TableListing); 5] = [
         |listing| listing.flags = 1,
         |listing| listing.size += 1,
@@ -91,6 +87,6 @@ fn other_difference_replaces_the_table() {
     }
     let mut found = wanted.expected_listing();
     let own = found.sets.get_mut("own4").unwrap();
-    own.elements.insert(end("10.0.0.0"));
+    own.elements.insert(Element::new(ips(&["10.0.0.0"])[0]));
     assert_eq!(repair(&wanted, Some(&found)), wanted.replace_commands());
 }

@@ -27,6 +27,7 @@ fn short_loads_are_prefixes_and_other_matches_are_skipped() {
         layer: Layer::Network,
         offset,
         length,
+        register: Register::FIRST,
     };
     let compare = |equal, value: &[u8]| Expression::Compare {
         equal,

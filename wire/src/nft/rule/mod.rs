@@ -1,40 +1,23 @@
 //! nftables rules made of terms, and their translation to kernel expressions.
 
+mod expand;
 mod text;
 
-use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
 
-use crate::nft::expression::{Expression, Layer, NftVerdict};
-use crate::nft::set::IpVersion;
-use crate::nft::types::TableFamily;
-
-/// `NFT_META_IIFNAME`, `NFT_META_OIFNAME`, `NFT_META_NFPROTO`, `NFT_META_L4PROTO`.
-const IN_NAME: u32 = 6;
-const OUT_NAME: u32 = 7;
-const PROTOCOL: u32 = 15;
-const TRANSPORT: u32 = 16;
-
-/// `IPPROTO_ICMPV6`.
-const ICMPV6: u8 = 58;
-
-/// `NFT_FIB_RESULT_OIF`; `NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF | NFTA_FIB_F_PRESENT`.
-const FIB_OIF: u32 = 1;
-const FIB_SADDR_IIF_PRESENT: u32 = 1 | 8 | 32;
-
-/// Offset of the destination address in an IPv4 header (RFC 791 section 3.1).
-const DESTINATION_V4: u32 = 16;
-
-/// `NF_NAT_RANGE_PROTO_RANDOM_FULLY`.
-const FULLY_RANDOM: u32 = 16;
+use super::ip_version::IpVersion;
+use super::user_data;
+use super::verdict::NftVerdict;
+use crate::ip_protocol::IpProtocol;
 
 /// A rule: conditions and actions, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NftRule {
     /// The terms.
     pub terms: Vec<Term>,
-    /// Its comment in listings; up to 127 bytes.
+    /// Its comment in listings; what is longer than 127 bytes is cut.
     pub comment: Option<String>,
 }
 
@@ -73,6 +56,43 @@ pub enum Term {
         /// Whether it must be a member, or must not.
         is: bool,
     },
+    /// The packet's source and destination address are in a set of address pairs.
+    MemberPair {
+        /// The version of the addresses in the set.
+        version: IpVersion,
+        /// The set's name.
+        set: String,
+    },
+    /// An address of the packet, its protocol and its destination port are in a set of endpoints.
+    MemberEndpoint {
+        /// Source or destination address.
+        end: AddressField,
+        /// The version of the addresses in the set.
+        version: IpVersion,
+        /// The set's name.
+        set: String,
+    },
+    /// Ends the rule with the verdict that a map has for an address of the packet, if it has one.
+    VerdictMap {
+        /// Source or destination.
+        end: AddressField,
+        /// The version of the addresses in the map.
+        version: IpVersion,
+        /// The map's name.
+        map: String,
+    },
+    /// The packet's connection is in one of these states.
+    ConnectionStates(Vec<ConnectionState>),
+    /// The packet is of this protocol. Extension headers of IPv6 do not count.
+    Protocol(IpProtocol),
+    /// The packet is of this protocol, which has ports, and its destination port is in this range.
+    /// Later fragments do not match: they have no ports.
+    Ports {
+        /// TCP, UDP or SCTP.
+        protocol: IpProtocol,
+        /// The ports.
+        ports: RangeInclusive<u16>,
+    },
     /// The packet is an `ICMPv6` message of this type.
     Icmpv6(u8),
     /// The packet is of this version of IP.
@@ -90,13 +110,39 @@ pub enum Term {
         /// Packets at once.
         burst: u32,
     },
-    /// Counts packets and bytes.
+    /// Counts packets and bytes ([`NftSocket::counters`](super::NftSocket::counters)).
     Counter,
+    /// Sends the packet to the program that reads this group
+    /// ([`PacketLog`](crate::packet_log::PacketLog)), if there is one.
+    Log {
+        /// The group.
+        group: u16,
+        /// A text for the program, up to 127 bytes.
+        prefix: String,
+        /// How much of the packet at most, in bytes.
+        snap_length: u32,
+    },
     /// Masquerades: sets this node's address as the source, and a random source port, which cannot
     /// be guessed and is unlikely to collide with another new connection.
     Masquerade,
     /// Ends the rule with a verdict.
     Verdict(NftVerdict),
+}
+
+/// A state of a packet's connection (`NF_CT_STATE_BIT`). The bits are in the order in which nft
+/// prints them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConnectionState {
+    /// Connection tracking cannot tell what it belongs to.
+    Invalid = 1,
+    /// It belongs to a connection that had packets in both directions.
+    Established = 2,
+    /// It belongs to something that a connection caused, such as an ICMP error.
+    Related = 4,
+    /// It begins a connection.
+    New = 8,
+    /// It is exempt from connection tracking.
+    Untracked = 64,
 }
 
 /// The direction of a packet through a link.
@@ -135,21 +181,9 @@ impl NftRule {
         }
     }
 
-    /// Its kernel expressions, in a table of that family.
-    pub fn expressions(&self, family: TableFamily) -> Vec<Expression> {
-        // A table of family inet sees packets of both versions: check it before the first term that
-        // depends on the version.
-        let mut is_version_checked = family != TableFamily::Inet;
-        let mut all = Vec::new();
-        for term in &self.terms {
-            if let (Some(version), false) = (term.version(), is_version_checked) {
-                is_version_checked = true;
-                all.push(Expression::Meta(PROTOCOL));
-                all.push(compare(true, vec![version.family().number()]));
-            }
-            term.expressions(&mut all);
-        }
-        all
+    /// Its comment as far as the kernel stores it.
+    pub(super) fn fitting_comment(&self) -> Option<&str> {
+        self.comment.as_deref().map(user_data::fitting)
     }
 }
 
@@ -176,111 +210,5 @@ impl Term {
     pub fn to(prefix: IpNet) -> Self {
         let end = AddressField::Destination;
         Self::Prefix { end, prefix }
-    }
-
-    fn version(&self) -> Option<IpVersion> {
-        match self {
-            Self::Prefix { prefix, .. } => Some(IpVersion::of(prefix.network())),
-            Self::Member { version, .. } | Self::IpVersion(version) => Some(*version),
-            Self::ToLoopback { .. } => Some(IpVersion::V4),
-            Self::Icmpv6(_) => Some(IpVersion::V6),
-            _ => None,
-        }
-    }
-
-    fn expressions(&self, all: &mut Vec<Expression>) {
-        match self {
-            Self::Link { way, prefix, is } => {
-                all.push(Expression::Meta(match way {
-                    Direction::In => IN_NAME,
-                    Direction::Out => OUT_NAME,
-                }));
-                all.push(compare(*is, prefix.clone().into_bytes()));
-            }
-            Self::Prefix { end, prefix } => {
-                all.push(end.load(IpVersion::of(prefix.network())));
-                if prefix.prefix_len() < prefix.max_prefix_len() {
-                    all.push(Expression::Mask(octets(prefix.netmask())));
-                }
-                all.push(compare(true, octets(prefix.network())));
-            }
-            Self::ToLoopback { is } => {
-                all.push(first_byte(Layer::Network, DESTINATION_V4));
-                all.push(compare(*is, vec![127]));
-            }
-            Self::Member {
-                end,
-                version,
-                set,
-                is,
-            } => {
-                all.push(end.load(*version));
-                let (set, is_member) = (set.clone(), *is);
-                all.push(Expression::Lookup { set, is_member });
-            }
-            Self::Icmpv6(kind) => all.extend([
-                Expression::Meta(TRANSPORT),
-                compare(true, vec![ICMPV6]),
-                first_byte(Layer::Transport, 0),
-                compare(true, vec![*kind]),
-            ]),
-            // `NftRule::expressions` has added the check.
-            Self::IpVersion(_) => {}
-            Self::ReversePath { is } => {
-                let (result, flags) = (FIB_OIF, FIB_SADDR_IIF_PRESENT);
-                all.push(Expression::Fib { result, flags });
-                // nft compares a whole register, although the value is a boolean.
-                all.push(compare(true, u32::from(*is).to_ne_bytes().to_vec()));
-            }
-            Self::Limit { rate, burst } => {
-                let (rate, burst) = (*rate, *burst);
-                all.push(Expression::Limit { rate, burst });
-            }
-            Self::Counter => all.push(Expression::Counter),
-            Self::Masquerade => all.push(Expression::Masquerade {
-                flags: FULLY_RANDOM,
-            }),
-            Self::Verdict(verdict) => all.push(Expression::Verdict(*verdict)),
-        }
-    }
-}
-
-impl AddressField {
-    /// RFC 791 section 3.1, RFC 8200 section 3.
-    fn load(self, version: IpVersion) -> Expression {
-        let source = match version {
-            IpVersion::V4 => 12,
-            IpVersion::V6 => 8,
-        };
-        let length = version.length();
-        let offset = match self {
-            Self::Source => source,
-            Self::Destination => source + length,
-        };
-        Expression::Header {
-            layer: Layer::Network,
-            offset,
-            length,
-        }
-    }
-}
-
-/// The byte at `offset` in a header.
-fn first_byte(layer: Layer, offset: u32) -> Expression {
-    Expression::Header {
-        layer,
-        offset,
-        length: 1,
-    }
-}
-
-fn compare(equal: bool, value: Vec<u8>) -> Expression {
-    Expression::Compare { equal, value }
-}
-
-pub(super) fn octets(address: IpAddr) -> Vec<u8> {
-    match address {
-        IpAddr::V4(v4) => v4.octets().to_vec(),
-        IpAddr::V6(v6) => v6.octets().to_vec(),
     }
 }

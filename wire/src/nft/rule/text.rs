@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use super::{AddressField, Direction, NftRule, Term};
-use crate::nft::{IpVersion, NftVerdict};
+use super::{AddressField, ConnectionState, Direction, NftRule, Term};
+use crate::nft::ip_version::IpVersion;
 
 impl fmt::Display for NftRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words: Vec<_> = self.terms.iter().map(ToString::to_string).collect();
         f.write_str(&words.join(" "))?;
-        match &self.comment {
+        match self.fitting_comment() {
             Some(text) => write!(f, " comment \"{text}\""),
             None => Ok(()),
         }
@@ -52,6 +52,29 @@ impl fmt::Display for Term {
                 set,
                 is,
             } => write!(f, "{} {}@{set}", address(*version, *end), not(*is)),
+            Self::MemberPair { version, set } => {
+                let ends = [AddressField::Source, AddressField::Destination];
+                let [source, destination] = ends.map(|end| address(*version, end));
+                write!(f, "{source} . {destination} @{set}")
+            }
+            Self::MemberEndpoint { end, version, set } => {
+                let key = address(*version, *end);
+                write!(f, "{key} . meta l4proto . th dport @{set}")
+            }
+            Self::VerdictMap { end, version, map } => {
+                write!(f, "{} vmap @{map}", address(*version, *end))
+            }
+            Self::ConnectionStates(states) => {
+                let words: Vec<_> = states.iter().map(ToString::to_string).collect();
+                write!(f, "ct state {}", words.join(","))
+            }
+            Self::Protocol(protocol) => write!(f, "meta l4proto {protocol}"),
+            Self::Ports { protocol, ports } if ports.start() == ports.end() => {
+                write!(f, "{protocol} dport {}", ports.start())
+            }
+            Self::Ports { protocol, ports } => {
+                write!(f, "{protocol} dport {}-{}", ports.start(), ports.end())
+            }
             Self::Icmpv6(kind) => match *kind {
                 Self::ROUTER_ADVERTISEMENT => f.write_str("icmpv6 type nd-router-advert"),
                 Self::NEIGHBOUR_SOLICITATION => f.write_str("icmpv6 type nd-neighbor-solicit"),
@@ -73,8 +96,27 @@ impl fmt::Display for Term {
             }
             Self::Counter => f.write_str("counter"),
             Self::Masquerade => f.write_str("masquerade fully-random"),
-            Self::Verdict(NftVerdict::Accept) => f.write_str("accept"),
-            Self::Verdict(NftVerdict::Drop) => f.write_str("drop"),
+            Self::Log {
+                group,
+                prefix,
+                snap_length,
+            } => write!(
+                f,
+                "log prefix \"{prefix}\" group {group} snaplen {snap_length}"
+            ),
+            Self::Verdict(verdict) => verdict.fmt(f),
         }
+    }
+}
+
+impl fmt::Display for ConnectionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Invalid => "invalid",
+            Self::Established => "established",
+            Self::Related => "related",
+            Self::New => "new",
+            Self::Untracked => "untracked",
+        })
     }
 }

@@ -35,7 +35,7 @@ fn prefixes_are_merged_into_disjoint_ranges() {
 #[test]
 fn range_to_the_last_address_has_no_end_element() {
     let shown = |set: &NftSet| -> Vec<String> {
-        let show = |e: &Element| format!("{}{}", e.address, if e.is_end { ")" } else { "" });
+        let show = |e: &Element| format!("{}{}", e.key, if e.is_end { ")" } else { "" });
         set.elements().iter().map(show).collect()
     };
     for (version, prefixes, expected) in [

@@ -1,6 +1,7 @@
 //! nftables transactions and change events, against the kernel.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use nix::errno::Errno;
 use wire::netlink::Error;
@@ -13,10 +14,7 @@ use super::{everything, id, member, nft, socket};
 use crate::support::netns;
 
 fn element(address: &str) -> Element {
-    Element {
-        address: address.parse().unwrap(),
-        is_end: false,
-    }
+    Element::new(address.parse::<IpAddr>().unwrap())
 }
 
 #[test]

@@ -119,12 +119,12 @@ fn everything() -> NftTable {
         chains: vec![
             NftChain {
                 name: "guard".to_owned(),
-                hook: Hook::new("filter", Hook::PREROUTING, Hook::RAW),
+                hook: Some(Hook::new("filter", Hook::PREROUTING, Hook::RAW)),
                 rules: guard_rules(),
             },
             NftChain {
                 name: "out".to_owned(),
-                hook: Hook::new("nat", Hook::POSTROUTING, Hook::SOURCE_NAT),
+                hook: Some(Hook::new("nat", Hook::POSTROUTING, Hook::SOURCE_NAT)),
                 rules: vec![
                     NftRule::new([link(Direction::Out, true), accept()]),
                     NftRule::new([
@@ -141,7 +141,7 @@ fn everything() -> NftTable {
             },
             NftChain {
                 name: "through".to_owned(),
-                hook: Hook::new("filter", Hook::FORWARD, Hook::FILTER),
+                hook: Some(Hook::new("filter", Hook::FORWARD, Hook::FILTER)),
                 rules: vec![
                     NftRule::new([Term::to("10.128.0.0/9".parse().unwrap()), accept()]),
                     NftRule::new([Term::to("10.244.0.0/16".parse().unwrap()), accept()]),

@@ -1,4 +1,4 @@
-//! Netlink attributes of nftables, whose numbers are in network byte order.
+//! Netlink attributes of netfilter, whose numbers are in network byte order.
 
 use rtnetlink::packet_core::{NLA_F_NESTED, NlasIterator};
 
@@ -6,15 +6,15 @@ use rtnetlink::packet_core::{NLA_F_NESTED, NlasIterator};
 const HEADER: usize = 4;
 
 /// `NFTA_LIST_ELEM`: the kind of each item of a list.
-pub(super) const ITEM: u16 = 1;
+pub(crate) const ITEM: u16 = 1;
 
 /// Attributes to send, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Attributes(Vec<u8>);
+pub(crate) struct Attributes(Vec<u8>);
 
 impl Attributes {
     /// Appends bytes.
-    pub(super) fn bytes(mut self, kind: u16, value: &[u8]) -> Self {
+    pub(crate) fn bytes(mut self, kind: u16, value: &[u8]) -> Self {
         let length = u16::try_from(HEADER + value.len())
             .expect("longer values are sent in several attributes");
         self.0.extend(length.to_ne_bytes());
@@ -24,39 +24,49 @@ impl Attributes {
         self
     }
 
+    /// Appends an 8-bit number.
+    pub(crate) fn byte(self, kind: u16, value: u8) -> Self {
+        self.bytes(kind, &[value])
+    }
+
+    /// Appends a 16-bit number.
+    pub(crate) fn short(self, kind: u16, value: u16) -> Self {
+        self.bytes(kind, &value.to_be_bytes())
+    }
+
     /// Appends a 32-bit number.
-    pub(super) fn number(self, kind: u16, value: u32) -> Self {
+    pub(crate) fn number(self, kind: u16, value: u32) -> Self {
         self.bytes(kind, &value.to_be_bytes())
     }
 
     /// Appends a 64-bit number.
-    pub(super) fn long(self, kind: u16, value: u64) -> Self {
+    pub(crate) fn long(self, kind: u16, value: u64) -> Self {
         self.bytes(kind, &value.to_be_bytes())
     }
 
     /// Appends a text.
-    pub(super) fn text(self, kind: u16, value: &str) -> Self {
+    pub(crate) fn text(self, kind: u16, value: &str) -> Self {
         self.bytes(kind, &[value.as_bytes(), &[0]].concat())
     }
 
     /// Appends nested attributes.
-    pub(super) fn nest(self, kind: u16, value: &Self) -> Self {
+    pub(crate) fn nest(self, kind: u16, value: &Self) -> Self {
         self.bytes(kind | NLA_F_NESTED, &value.0)
     }
 
     /// The encoded attributes.
-    pub(super) fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 }
 
 /// Attributes that were received.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Received<'a>(pub(super) &'a [u8]);
+pub(crate) struct Received<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Received<'a> {
     /// All attributes of that kind, in order. The list ends at the first that cannot be parsed.
-    pub(super) fn all(self, kind: u16) -> impl Iterator<Item = Received<'a>> {
+    pub(crate) fn all(self, kind: u16) -> impl Iterator<Item = Received<'a>> {
         NlasIterator::new(self.0)
             .map_while(Result::ok)
             .filter(move |attribute| attribute.kind() == kind)
@@ -67,28 +77,38 @@ impl<'a> Received<'a> {
     }
 
     /// The bytes of the first attribute of that kind.
-    pub(super) fn bytes(self, kind: u16) -> Option<&'a [u8]> {
+    pub(crate) fn bytes(self, kind: u16) -> Option<&'a [u8]> {
         self.all(kind).next().map(|attribute| attribute.0)
     }
 
+    /// An 8-bit number.
+    pub(crate) fn byte(self, kind: u16) -> Option<u8> {
+        Some(u8::from_be_bytes(self.bytes(kind)?.try_into().ok()?))
+    }
+
+    /// A 16-bit number.
+    pub(crate) fn short(self, kind: u16) -> Option<u16> {
+        Some(u16::from_be_bytes(self.bytes(kind)?.try_into().ok()?))
+    }
+
     /// A 32-bit number.
-    pub(super) fn number(self, kind: u16) -> Option<u32> {
+    pub(crate) fn number(self, kind: u16) -> Option<u32> {
         Some(u32::from_be_bytes(self.bytes(kind)?.try_into().ok()?))
     }
 
     /// A 64-bit number.
-    pub(super) fn long(self, kind: u16) -> Option<u64> {
+    pub(crate) fn long(self, kind: u16) -> Option<u64> {
         Some(u64::from_be_bytes(self.bytes(kind)?.try_into().ok()?))
     }
 
     /// A text.
-    pub(super) fn text(self, kind: u16) -> Option<&'a str> {
+    pub(crate) fn text(self, kind: u16) -> Option<&'a str> {
         let bytes = self.bytes(kind)?;
         std::str::from_utf8(bytes.strip_suffix(&[0]).unwrap_or(bytes)).ok()
     }
 
     /// Nested attributes; empty if the attribute is missing.
-    pub(super) fn nested(self, kind: u16) -> Self {
+    pub(crate) fn nested(self, kind: u16) -> Self {
         Self(self.bytes(kind).unwrap_or_default())
     }
 }
