@@ -1,5 +1,5 @@
 //! Interfaces that several Flatland programs share: the CNI protocol, the conflist, netlink,
-//! nftables, network namespaces, file locks, atomic file replacement and clocks.
+//! nftables, connection tracking, packet logs, network namespaces, file locks, atomic file replacement and clocks.
 //!
 //! This crate takes no decisions. The programs decide with pure functions over these types and pass
 //! the outcome back to be sent.
@@ -11,6 +11,7 @@ pub mod backoff;
 pub mod clock;
 pub mod cni;
 pub mod conf;
+pub mod conntrack;
 pub mod file_lock;
 pub mod forwarding;
 mod ip_protocol;
@@ -21,6 +22,7 @@ pub mod nft;
 pub mod node;
 pub mod old_lock;
 pub mod overlap;
+pub mod packet_log;
 pub mod paths;
 pub mod pod_link;
 pub mod spoof_guard;

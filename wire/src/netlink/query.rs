@@ -51,6 +51,26 @@ impl Transport {
         refused.map_or(Ok(found), |refusal| Err(refusal_of(request, refusal)))
     }
 
+    /// Applies one request that has no other reply than its acknowledgement.
+    pub(crate) fn apply(
+        &mut self,
+        message: &impl NetlinkSerializable,
+        request: &impl Display,
+    ) -> Result<(), Error> {
+        let mut refused = None;
+        self.begin();
+        self.queue(message, 0);
+        self.acknowledge();
+        let outcome = self.exchange(|answer| {
+            if let Body::Refused { errno, message } = answer.body {
+                refused = Some((errno, message));
+            }
+            Ok(ControlFlow::Break(()))
+        });
+        outcome.map_err(|failure| failure.into_error(request))?;
+        refused.map_or(Ok(()), |refusal| Err(refusal_of(request, refusal)))
+    }
+
     /// Lists a table, again if it changed meanwhile.
     pub(crate) fn list<T>(
         &mut self,
@@ -68,6 +88,32 @@ impl Transport {
             request: request.to_string(),
             attempts: LISTING_ATTEMPTS,
         })
+    }
+
+    /// Lists a table once and passes each entry to `on_entry`. If the table changes meanwhile, an
+    /// entry may be passed twice or not at all.
+    pub(crate) fn list_each(
+        &mut self,
+        query: &impl NetlinkSerializable,
+        request: &impl Display,
+        mut on_entry: impl FnMut(&[u8]),
+    ) -> Result<(), Error> {
+        let mut refused = None;
+        self.begin();
+        self.queue(query, NLM_F_DUMP);
+        let outcome = self.exchange(|answer| {
+            match answer.body {
+                Body::Payload(payload) => {
+                    on_entry(payload);
+                    return Ok(ControlFlow::Continue(()));
+                }
+                Body::Refused { errno, message } => refused = Some((errno, message)),
+                Body::Done => {}
+            }
+            Ok(ControlFlow::Break(()))
+        });
+        outcome.map_err(|failure| failure.into_error(request))?;
+        refused.map_or(Ok(()), |refusal| Err(refusal_of(request, refusal)))
     }
 
     /// Lists a table in at most `attempts` attempts. If it changed during each, the listing has what

@@ -1,4 +1,5 @@
-//! Netlink multicast: a socket that receives the events of some groups.
+//! Netlink messages that are not replies: a socket that receives the events of some groups, or what
+//! it has subscribed to by a request.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -8,14 +9,14 @@ use rtnetlink::packet_core::NetlinkBuffer;
 use rtnetlink::sys::{self, SocketAddr};
 
 use super::Error;
-use super::transport::{failed, retry_interrupted};
+use super::transport::{Transport, failed, retry_interrupted};
 use crate::netlink::reply::Messages;
 
 /// In bytes: room for the events of some ten thousand routes that another program changes at once.
 /// The kernel allocates it only as it is used.
 const KERNEL_BUFFER: usize = 8 * 1024 * 1024;
 
-/// A non-blocking subscription to multicast groups of a netlink family.
+/// A non-blocking subscription to messages of a netlink family.
 #[derive(Debug)]
 pub(crate) struct Subscription {
     socket: sys::Socket,
@@ -29,21 +30,36 @@ impl Subscription {
     /// `buffer` is the longest datagram in bytes; one may hold several messages.
     pub(crate) fn open(family: isize, groups: u32, buffer: usize) -> Result<Self, Error> {
         let mut socket = sys::Socket::new(family).map_err(failed("open"))?;
+        Self::prepare(&socket)?;
+        socket
+            .bind(&SocketAddr::new(0, groups))
+            .map_err(failed("subscribe"))?;
+        Ok(Self::of(socket, buffer))
+    }
+
+    /// To what a request through `transport` made the kernel send to it.
+    pub(crate) fn after_request(transport: Transport, buffer: usize) -> Result<Self, Error> {
+        let socket = transport.into_socket();
+        Self::prepare(&socket)?;
+        Ok(Self::of(socket, buffer))
+    }
+
+    fn prepare(socket: &sys::Socket) -> Result<(), Error> {
         socket
             .set_non_blocking(true)
             .map_err(failed("make non-blocking"))?;
         // Beyond net.core.rmem_max only root of the initial user namespace may go.
-        setsockopt(&socket, sockopt::RcvBufForce, &KERNEL_BUFFER)
-            .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &KERNEL_BUFFER))
-            .map_err(|errno| failed("enlarge the receive buffer")(errno.into()))?;
-        socket
-            .bind(&SocketAddr::new(0, groups))
-            .map_err(failed("subscribe"))?;
-        Ok(Self {
+        setsockopt(socket, sockopt::RcvBufForce, &KERNEL_BUFFER)
+            .or_else(|_| setsockopt(socket, sockopt::RcvBuf, &KERNEL_BUFFER))
+            .map_err(|errno| failed("enlarge the receive buffer")(errno.into()))
+    }
+
+    fn of(socket: sys::Socket, buffer: usize) -> Self {
+        Self {
             socket,
             ignored: None,
             incoming: Vec::with_capacity(buffer),
-        })
+        }
     }
 
     /// Skips changes made through the socket with that port, and only that one.

@@ -3,7 +3,8 @@
 use std::io;
 use std::ops::ControlFlow;
 
-use nix::libc::MSG_TRUNC;
+use nix::errno::Errno;
+use nix::libc::{MSG_DONTWAIT, MSG_TRUNC};
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::sys::time::TimeVal;
 use rtnetlink::packet_core::{
@@ -63,12 +64,18 @@ impl Transport {
         })
     }
 
-    /// Allows datagrams of that many bytes, as far as this process may.
-    pub(crate) fn enlarge_send_buffer(&self, bytes: usize) {
+    /// Makes room for all queued messages in one datagram, as far as this process may.
+    pub(crate) fn enlarge_send_buffer(&self) {
+        let bytes = self.outgoing.len().max(SEND_BUFFER);
         // Beyond net.core.wmem_max, which is mostly enough, only root of the initial user namespace
         // may go.
         let _ = setsockopt(&self.socket, sockopt::SndBufForce, &bytes)
             .or_else(|_| setsockopt(&self.socket, sockopt::SndBuf, &bytes));
+    }
+
+    /// The socket, for what it receives without being asked.
+    pub(crate) fn into_socket(self) -> sys::Socket {
+        self.socket
     }
 
     /// Its port (`nlmsg_pid`); `None` before it is bound.
@@ -119,18 +126,46 @@ impl Transport {
         &mut self,
         mut on_answer: impl FnMut(Reply<'_>) -> Result<ControlFlow<()>, DecodeError>,
     ) -> Result<(), ExchangeError> {
+        match self.exchange_dyn(&mut on_answer)? {
+            None => Ok(()),
+            Some(overrun) => Err(overrun.into()),
+        }
+    }
+
+    /// As [`Transport::exchange`], for requests that may have more replies than the receive buffer
+    /// holds: `on_answer` gets those that it holds, which are the first. Returns whether that was
+    /// so.
+    pub(crate) fn exchange_with_losses(
+        &mut self,
+        mut on_answer: impl FnMut(Reply<'_>) -> Result<ControlFlow<()>, DecodeError>,
+    ) -> Result<Option<Error>, ExchangeError> {
         self.exchange_dyn(&mut on_answer)
     }
 
-    /// Not generic: that would compile a copy for each kind of request.
+    /// Returns the overrun of the receive buffer, if there was one and `on_answer` did not return
+    /// `Break`. Not generic: that would compile a copy for each kind of request.
     fn exchange_dyn(
         &mut self,
         on_answer: &mut dyn FnMut(Reply<'_>) -> Result<ControlFlow<()>, DecodeError>,
-    ) -> Result<(), ExchangeError> {
+    ) -> Result<Option<Error>, ExchangeError> {
         self.send()?;
+        let mut overrun = None;
         loop {
-            if !self.receive()? {
-                continue;
+            let flags = if overrun.is_some() { MSG_DONTWAIT } else { 0 };
+            match self.receive(flags) {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(ExchangeError::Socket(error)) if error.errno() == Some(Errno::ENOBUFS) => {
+                    overrun = Some(error);
+                    continue;
+                }
+                // The kernel had processed everything when `send` returned: nothing follows.
+                Err(ExchangeError::Socket(error))
+                    if overrun.is_some() && error.errno() == Some(Errno::EAGAIN) =>
+                {
+                    return Ok(overrun);
+                }
+                Err(error) => return Err(error),
             }
             for message in Messages(&self.incoming) {
                 let message = message?;
@@ -138,7 +173,7 @@ impl Transport {
                     continue;
                 };
                 if on_answer(answer)?.is_break() {
-                    return Ok(());
+                    return Ok(None);
                 }
             }
         }
@@ -155,10 +190,10 @@ impl Transport {
     }
 
     /// Whether the received datagram is from the kernel; those of other senders are dropped.
-    fn receive(&mut self) -> Result<bool, ExchangeError> {
+    fn receive(&mut self, flags: i32) -> Result<bool, ExchangeError> {
         let (length, sender) = retry_interrupted(|| {
             self.incoming.clear();
-            self.socket.recv_from(&mut self.incoming, MSG_TRUNC)
+            self.socket.recv_from(&mut self.incoming, MSG_TRUNC | flags)
         })
         .map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => failed("get an answer in time")(error),

@@ -20,10 +20,6 @@ use crate::nft::listing::{
     self, BaseChain, ChainListing, FoundRule, RuleCounter, SetListing, TableListing,
 };
 
-/// In bytes. A transaction is one datagram; this is enough for the addresses of some hundred
-/// thousand nodes.
-const SEND_BUFFER: usize = 8 * 1024 * 1024;
-
 /// How often reading a table is attempted while it keeps changing.
 const READING_ATTEMPTS: u32 = 32;
 
@@ -39,9 +35,9 @@ pub struct NftSocket {
 impl NftSocket {
     /// Opens a socket in the network namespace of the calling thread.
     pub fn open() -> Result<Self, Error> {
-        let transport = Transport::open(NETLINK_NETFILTER)?;
-        transport.enlarge_send_buffer(SEND_BUFFER);
-        Ok(Self { transport })
+        Ok(Self {
+            transport: Transport::open(NETLINK_NETFILTER)?,
+        })
     }
 
     /// Its netlink port; `None` before its first use.
@@ -77,24 +73,29 @@ impl NftSocket {
         }
         self.transport.acknowledge();
         self.transport.queue(&message::end(), 0);
+        self.transport.enlarge_send_buffer();
         let mut refused = None;
-        let outcome = self.transport.exchange(|Reply { index, body, .. }| {
-            // The kernel replies to the begin message only if the whole transaction failed.
-            let is_last = index == 0 || index == commands.len();
-            if let Body::Refused { errno, message } = body {
-                refused.get_or_insert((index, errno, message));
-            }
-            Ok(if is_last {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            })
-        });
+        // If many commands are refused, their replies do not fit into the receive buffer. The first
+        // is there.
+        let outcome = self
+            .transport
+            .exchange_with_losses(|Reply { index, body, .. }| {
+                // The kernel replies to the begin message only if the whole transaction failed.
+                let is_last = index == 0 || index == commands.len();
+                if let Body::Refused { errno, message } = body {
+                    refused.get_or_insert((index, errno, message));
+                }
+                Ok(if is_last {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                })
+            });
         let first = &commands[0];
-        outcome
+        let overrun = outcome
             .map_err(|failure| failure.into_error(&format_args!("nft {first} and what follows")))?;
         match refused {
-            None => Ok(()),
+            None => overrun.map_or(Ok(()), Err),
             Some((0, Errno::ERESTART, _)) => Err(Error::Interrupted {
                 request: format!("nft {first} and what follows"),
                 attempts: 1,
