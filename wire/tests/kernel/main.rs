@@ -4,6 +4,7 @@
 
 mod addresses;
 mod batches;
+mod conntrack;
 mod links;
 mod listings;
 mod lookups;
@@ -12,6 +13,7 @@ mod monitor;
 mod namespaces;
 mod neighbours;
 mod nft;
+mod packet_log;
 mod routes;
 mod support;
 mod sysctls;

@@ -42,7 +42,7 @@ impl fmt::Display for Term {
                 if prefix.prefix_len() == prefix.max_prefix_len() {
                     write!(f, "{key} {}", prefix.network())
                 } else {
-                    write!(f, "{key} {prefix}")
+                    write!(f, "{key} {}", prefix.trunc())
                 }
             }
             Self::ToLoopback { is } => write!(f, "ip daddr {}127.0.0.0/8", not(*is)),

@@ -1,6 +1,8 @@
 //! nftables tables, against the kernel and the listing of `nft`.
 
 mod changes;
+mod large;
+mod policy;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -16,11 +18,11 @@ use wire::spoof_guard;
 
 use crate::support::netns;
 
-fn socket(namespace: &Netns) -> NftSocket {
+pub(crate) fn socket(namespace: &Netns) -> NftSocket {
     namespace.run(NftSocket::open).unwrap().unwrap()
 }
 
-fn nft(namespace: &Netns, command: &str) -> String {
+pub(crate) fn nft(namespace: &Netns, command: &str) -> String {
     let run = || Command::new("nft").args(["--stateless", command]).output();
     let output = namespace.run(run).unwrap().expect("nft is installed");
     let words = String::from_utf8_lossy(&output.stderr);
