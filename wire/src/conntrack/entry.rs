@@ -38,7 +38,8 @@ pub struct ConntrackEntry {
     /// The packets of the other side, as they come. If the destination was translated (a Service),
     /// their source is the end that really answers.
     pub reply: ConntrackTuple,
-    /// Tells it from later entries with the same tuples.
+    /// Tells it from later entries with the same tuples, unless they reuse its memory
+    /// (`nf_ct_get_id`).
     id: u32,
     /// The zone, 0 for all connections that no rule puts into one.
     zone: Option<u16>,

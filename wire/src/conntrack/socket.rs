@@ -52,8 +52,12 @@ impl ConntrackSocket {
             })
     }
 
-    /// Deletes exactly these entries, and returns how many were still there. The next packet of each
-    /// connection is judged as the first of a new one.
+    /// Deletes exactly these entries, and returns how many were still there.
+    ///
+    /// The next packet of each connection is judged as the first of a new one, from whichever side
+    /// it comes. From then on both directions are established again, if rules let that packet pass:
+    /// TCP in mid-stream is not [`Invalid`](crate::nft::ConnectionState::Invalid) unless
+    /// `net.netfilter.nf_conntrack_tcp_loose` is 0.
     ///
     /// # Errors
     /// The first entry that the kernel refused to delete; the others are deleted nevertheless.

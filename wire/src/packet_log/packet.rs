@@ -43,3 +43,6 @@ impl<'a> LoggedPacket<'a> {
         PacketHeaders::parse(self.payload)
     }
 }
+
+#[cfg(test)]
+mod tests;

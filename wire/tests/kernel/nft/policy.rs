@@ -1,4 +1,4 @@
-//! What NetworkPolicy needs of nftables: verdict maps, concatenations, chains that others jump to.
+//! What network policies need of nftables: verdict maps, concatenations, chains that others jump to.
 
 use std::net::IpAddr;
 
