@@ -1,6 +1,10 @@
 //! The kernel expressions of terms.
 
-use super::{AddressField, Direction, NftRule, Term};
+use std::ops::RangeInclusive;
+
+use ipnet::IpNet;
+
+use super::{AddressField, ConnectionState, Direction, NftRule, Term};
 use crate::ip_protocol::IpProtocol;
 use crate::nft::expression::{Expression, Layer, Register};
 use crate::nft::ip_version::IpVersion;
@@ -44,7 +48,7 @@ impl NftRule {
                 all.push(meta(PROTOCOL));
                 all.push(compare(true, vec![version.family().number()]));
             }
-            term.expressions(&mut all);
+            all.extend(term.expressions());
         }
         all
     }
@@ -65,105 +69,124 @@ impl Term {
         }
     }
 
-    fn expressions(&self, all: &mut Vec<Expression>) {
+    fn expressions(&self) -> Vec<Expression> {
         match self {
             Self::Link { way, prefix, is } => {
-                all.push(meta(match way {
+                let name = match way {
                     Direction::In => IN_NAME,
                     Direction::Out => OUT_NAME,
-                }));
-                all.push(compare(*is, prefix.clone().into_bytes()));
+                };
+                vec![meta(name), compare(*is, prefix.clone().into_bytes())]
             }
-            Self::Prefix { end, prefix } => {
-                all.push(end.load(IpVersion::of(prefix.network()), Register::FIRST));
-                if prefix.prefix_len() < prefix.max_prefix_len() {
-                    all.push(Expression::Mask(octets(prefix.netmask())));
-                }
-                all.push(compare(true, octets(prefix.network())));
-            }
+            Self::Prefix { end, prefix } => in_prefix(*end, prefix),
             Self::ToLoopback { is } => {
-                all.push(first_byte(Layer::Network, DESTINATION_V4));
-                all.push(compare(*is, vec![127]));
+                let network = first_byte(Layer::Network, DESTINATION_V4);
+                vec![network, compare(*is, vec![127])]
             }
             Self::Member {
                 end,
                 version,
                 set,
                 is,
-            } => {
-                all.push(end.load(*version, Register::FIRST));
-                let (set, is_member) = (set.clone(), *is);
-                all.push(Expression::Lookup { set, is_member });
-            }
-            Self::MemberPair { version, set } => {
-                let (source, destination) = (AddressField::Source, AddressField::Destination);
-                let second = Register::FIRST.after(version.length());
-                all.push(source.load(*version, Register::FIRST));
-                all.push(destination.load(*version, second));
-                all.push(lookup(set));
-            }
-            Self::MemberEndpoint { end, version, set } => {
-                let second = Register::FIRST.after(version.length());
-                all.push(end.load(*version, Register::FIRST));
-                all.push(Expression::Meta(TRANSPORT, second));
-                all.push(destination_port(second.after(1)));
-                all.push(lookup(set));
-            }
+            } => vec![end.load(*version, Register::FIRST), lookup(set, *is)],
+            Self::MemberPair { version, set } => in_pairs(*version, set),
+            Self::MemberEndpoint { end, version, set } => in_endpoints(*end, *version, set),
             Self::VerdictMap { end, version, map } => {
-                all.push(end.load(*version, Register::FIRST));
-                all.push(Expression::VerdictMap(map.clone()));
+                let verdict = Expression::VerdictMap(map.clone());
+                vec![end.load(*version, Register::FIRST), verdict]
             }
-            Self::ConnectionStates(states) => {
-                let bits = states.iter().fold(0, |bits, state| bits | *state as u32);
-                all.push(Expression::Connection(CONNECTION_STATE));
-                all.push(Expression::Mask(bits.to_ne_bytes().to_vec()));
-                all.push(compare(false, vec![0; size_of::<u32>()]));
-            }
-            Self::Protocol(protocol) => all.extend(is_protocol(*protocol)),
+            Self::ConnectionStates(states) => has_state(states),
+            Self::Protocol(protocol) => is_protocol(*protocol).to_vec(),
             Self::Ports { protocol, ports } => {
-                let [first, last] = [ports.start(), ports.end()].map(|port| port.to_be_bytes());
-                all.extend(is_protocol(*protocol));
-                all.push(destination_port(Register::FIRST));
-                if first == last {
-                    all.push(compare(true, first.to_vec()));
-                } else {
-                    all.push(Expression::AtLeast(first.to_vec()));
-                    all.push(Expression::AtMost(last.to_vec()));
-                }
+                [&is_protocol(*protocol)[..], &has_port(ports)].concat()
             }
             Self::Icmpv6(kind) => {
-                all.extend(is_protocol(IpProtocol::ICMPV6));
-                all.push(first_byte(Layer::Transport, 0));
-                all.push(compare(true, vec![*kind]));
+                let found = first_byte(Layer::Transport, 0);
+                let is_kind = [found, compare(true, vec![*kind])];
+                [is_protocol(IpProtocol::ICMPV6), is_kind].concat()
             }
             // `NftRule::expressions` has added the check.
-            Self::IpVersion(_) => {}
+            Self::IpVersion(_) => Vec::new(),
             Self::ReversePath { is } => {
                 let (result, flags) = (FIB_OIF, FIB_SADDR_IIF_PRESENT);
-                all.push(Expression::Fib { result, flags });
                 // nft compares a whole register, although the value is a boolean.
-                all.push(compare(true, u32::from(*is).to_ne_bytes().to_vec()));
+                let value = u32::from(*is).to_ne_bytes().to_vec();
+                vec![Expression::Fib { result, flags }, compare(true, value)]
             }
-            Self::Limit { rate, burst } => {
-                let (rate, burst) = (*rate, *burst);
-                all.push(Expression::Limit { rate, burst });
-            }
-            Self::Counter => all.push(Expression::Counter),
+            _ => self.action().into_iter().collect(),
+        }
+    }
+
+    /// What a term does that is no condition.
+    fn action(&self) -> Option<Expression> {
+        Some(match self {
+            Self::Limit { rate, burst } => Expression::Limit {
+                rate: *rate,
+                burst: *burst,
+            },
+            Self::Counter => Expression::Counter,
             Self::Log {
                 group,
                 prefix,
                 snap_length,
-            } => all.push(Expression::Log {
+            } => Expression::Log {
                 group: *group,
                 prefix: prefix.clone(),
                 snap_length: *snap_length,
-            }),
-            Self::Masquerade => all.push(Expression::Masquerade {
+            },
+            Self::Masquerade => Expression::Masquerade {
                 flags: FULLY_RANDOM,
-            }),
-            Self::Verdict(verdict) => all.push(Expression::Verdict(verdict.clone())),
-        }
+            },
+            Self::Verdict(verdict) => Expression::Verdict(verdict.clone()),
+            _ => return None,
+        })
     }
+}
+
+fn in_prefix(end: AddressField, prefix: &IpNet) -> Vec<Expression> {
+    let load = end.load(IpVersion::of(prefix.network()), Register::FIRST);
+    let network = compare(true, octets(prefix.network()));
+    if prefix.prefix_len() == prefix.max_prefix_len() {
+        return vec![load, network];
+    }
+    vec![load, Expression::Mask(octets(prefix.netmask())), network]
+}
+
+fn in_pairs(version: IpVersion, set: &str) -> Vec<Expression> {
+    let second = Register::FIRST.after(version.length());
+    vec![
+        AddressField::Source.load(version, Register::FIRST),
+        AddressField::Destination.load(version, second),
+        lookup(set, true),
+    ]
+}
+
+fn in_endpoints(end: AddressField, version: IpVersion, set: &str) -> Vec<Expression> {
+    let second = Register::FIRST.after(version.length());
+    vec![
+        end.load(version, Register::FIRST),
+        Expression::Meta(TRANSPORT, second),
+        destination_port(second.after(1)),
+        lookup(set, true),
+    ]
+}
+
+fn has_state(states: &[ConnectionState]) -> Vec<Expression> {
+    let bits = states.iter().fold(0, |bits, state| bits | *state as u32);
+    vec![
+        Expression::Connection(CONNECTION_STATE),
+        Expression::Mask(bits.to_ne_bytes().to_vec()),
+        compare(false, vec![0; size_of::<u32>()]),
+    ]
+}
+
+fn has_port(ports: &RangeInclusive<u16>) -> Vec<Expression> {
+    let [first, last] = [ports.start(), ports.end()].map(|port| port.to_be_bytes().to_vec());
+    let load = destination_port(Register::FIRST);
+    if first == last {
+        return vec![load, compare(true, first)];
+    }
+    vec![load, Expression::AtLeast(first), Expression::AtMost(last)]
 }
 
 impl AddressField {
@@ -214,10 +237,10 @@ fn meta(key: u32) -> Expression {
     Expression::Meta(key, Register::FIRST)
 }
 
-fn lookup(set: &str) -> Expression {
+fn lookup(set: &str, is_member: bool) -> Expression {
     Expression::Lookup {
         set: set.to_owned(),
-        is_member: true,
+        is_member,
     }
 }
 

@@ -19,16 +19,6 @@ impl fmt::Display for NftRule {
 impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let not = |is: bool| if is { "" } else { "!= " };
-        let address = |version: IpVersion, end: AddressField| {
-            let version = match version {
-                IpVersion::V4 => "ip",
-                IpVersion::V6 => "ip6",
-            };
-            match end {
-                AddressField::Source => format!("{version} saddr"),
-                AddressField::Destination => format!("{version} daddr"),
-            }
-        };
         match self {
             Self::Link { way, prefix, is } => {
                 let key = match way {
@@ -52,6 +42,36 @@ impl fmt::Display for Term {
                 set,
                 is,
             } => write!(f, "{} {}@{set}", address(*version, *end), not(*is)),
+            Self::Icmpv6(kind) => icmpv6_type(*kind, f),
+            Self::IpVersion(IpVersion::V4) => f.write_str("meta nfproto ipv4"),
+            Self::IpVersion(IpVersion::V6) => f.write_str("meta nfproto ipv6"),
+            Self::ReversePath { is } => {
+                let word = if *is { "exists" } else { "missing" };
+                write!(f, "fib saddr . iif oif {word}")
+            }
+            Self::Limit { rate, burst } => {
+                write!(f, "limit rate {rate}/second burst {burst} packets")
+            }
+            Self::Counter => f.write_str("counter"),
+            Self::Masquerade => f.write_str("masquerade fully-random"),
+            Self::Log {
+                group,
+                prefix,
+                snap_length,
+            } => write!(
+                f,
+                "log prefix \"{prefix}\" group {group} snaplen {snap_length}"
+            ),
+            Self::Verdict(verdict) => verdict.fmt(f),
+            _ => self.fmt_lookup_or_connection(f),
+        }
+    }
+}
+
+impl Term {
+    /// Look-ups of several values or of verdicts, and what depends on the connection.
+    fn fmt_lookup_or_connection(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::MemberPair { version, set } => {
                 let ends = [AddressField::Source, AddressField::Destination];
                 let [source, destination] = ends.map(|end| address(*version, end));
@@ -75,38 +95,33 @@ impl fmt::Display for Term {
             Self::Ports { protocol, ports } => {
                 write!(f, "{protocol} dport {}-{}", ports.start(), ports.end())
             }
-            Self::Icmpv6(kind) => match *kind {
-                Self::ROUTER_ADVERTISEMENT => f.write_str("icmpv6 type nd-router-advert"),
-                Self::NEIGHBOUR_SOLICITATION => f.write_str("icmpv6 type nd-neighbor-solicit"),
-                Self::NEIGHBOUR_ADVERTISEMENT => f.write_str("icmpv6 type nd-neighbor-advert"),
-                131 => f.write_str("icmpv6 type mld-listener-report"),
-                132 => f.write_str("icmpv6 type mld-listener-done"),
-                143 => f.write_str("icmpv6 type mld2-listener-report"),
-                Self::REDIRECT => f.write_str("icmpv6 type nd-redirect"),
-                other => write!(f, "icmpv6 type {other}"),
-            },
-            Self::IpVersion(IpVersion::V4) => f.write_str("meta nfproto ipv4"),
-            Self::IpVersion(IpVersion::V6) => f.write_str("meta nfproto ipv6"),
-            Self::ReversePath { is } => {
-                let word = if *is { "exists" } else { "missing" };
-                write!(f, "fib saddr . iif oif {word}")
-            }
-            Self::Limit { rate, burst } => {
-                write!(f, "limit rate {rate}/second burst {burst} packets")
-            }
-            Self::Counter => f.write_str("counter"),
-            Self::Masquerade => f.write_str("masquerade fully-random"),
-            Self::Log {
-                group,
-                prefix,
-                snap_length,
-            } => write!(
-                f,
-                "log prefix \"{prefix}\" group {group} snaplen {snap_length}"
-            ),
-            Self::Verdict(verdict) => verdict.fmt(f),
+            _ => Ok(()),
         }
     }
+}
+
+/// `ip saddr` and so on.
+fn address(version: IpVersion, end: AddressField) -> &'static str {
+    match (version, end) {
+        (IpVersion::V4, AddressField::Source) => "ip saddr",
+        (IpVersion::V4, AddressField::Destination) => "ip daddr",
+        (IpVersion::V6, AddressField::Source) => "ip6 saddr",
+        (IpVersion::V6, AddressField::Destination) => "ip6 daddr",
+    }
+}
+
+fn icmpv6_type(kind: u8, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let name = match kind {
+        Term::ROUTER_ADVERTISEMENT => "nd-router-advert",
+        Term::NEIGHBOUR_SOLICITATION => "nd-neighbor-solicit",
+        Term::NEIGHBOUR_ADVERTISEMENT => "nd-neighbor-advert",
+        131 => "mld-listener-report",
+        132 => "mld-listener-done",
+        143 => "mld2-listener-report",
+        Term::REDIRECT => "nd-redirect",
+        other => return write!(f, "icmpv6 type {other}"),
+    };
+    write!(f, "icmpv6 type {name}")
 }
 
 impl fmt::Display for ConnectionState {
