@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::key::{KeyType, SetKey};
+use super::key::{ElementKey, KeyType};
 use super::numbers::{data, element};
 use super::types::TableId;
 use super::verdict::NftVerdict;
@@ -22,7 +22,7 @@ const MAX_SHOWN_ELEMENTS: usize = 3;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Element {
     /// The key.
-    pub key: SetKey,
+    pub key: ElementKey,
     /// Whether it ends a range.
     pub is_end: bool,
     /// The verdict, in a verdict map.
@@ -31,7 +31,7 @@ pub struct Element {
 
 impl Element {
     /// An element of a set: a single key, or the start of a range.
-    pub fn new(key: impl Into<SetKey>) -> Self {
+    pub fn new(key: impl Into<ElementKey>) -> Self {
         Self {
             key: key.into(),
             is_end: false,
@@ -40,7 +40,7 @@ impl Element {
     }
 
     /// The end of a range: the address after it.
-    pub fn end(key: impl Into<SetKey>) -> Self {
+    pub fn end(key: impl Into<ElementKey>) -> Self {
         Self {
             is_end: true,
             ..Self::new(key)
@@ -48,7 +48,7 @@ impl Element {
     }
 
     /// An element of a verdict map.
-    pub fn with_verdict(key: impl Into<SetKey>, verdict: NftVerdict) -> Self {
+    pub fn with_verdict(key: impl Into<ElementKey>, verdict: NftVerdict) -> Self {
         Self {
             verdict: Some(verdict),
             ..Self::new(key)

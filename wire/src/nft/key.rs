@@ -17,7 +17,7 @@ const BITS_PER_TYPE: u32 = 6;
 
 /// A key. The fields of a concatenation are padded to four bytes, as in registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SetKey {
+pub enum ElementKey {
     /// An address.
     Address(IpAddr),
     /// Two addresses of the same version: source and destination.
@@ -34,13 +34,13 @@ pub(super) enum KeyType {
     Endpoint(IpVersion),
 }
 
-impl From<IpAddr> for SetKey {
+impl From<IpAddr> for ElementKey {
     fn from(address: IpAddr) -> Self {
         Self::Address(address)
     }
 }
 
-impl SetKey {
+impl ElementKey {
     /// Its address, the first of two.
     pub fn address(&self) -> IpAddr {
         match self {
@@ -100,19 +100,19 @@ impl KeyType {
     }
 
     /// Parses a key of this type.
-    pub(super) fn parse(self, bytes: &[u8]) -> Option<SetKey> {
+    pub(super) fn parse(self, bytes: &[u8]) -> Option<ElementKey> {
         let (Self::Address(version) | Self::AddressPair(version) | Self::Endpoint(version)) = self;
         let length = usize::try_from(version.length()).ok()?;
         let (first, rest) = bytes.split_at_checked(length)?;
         let first = parse_address(first)?;
         Some(match (self, rest) {
-            (Self::Address(_), []) => SetKey::Address(first),
+            (Self::Address(_), []) => ElementKey::Address(first),
             (Self::AddressPair(_), rest) if rest.len() == length => {
-                SetKey::AddressPair(first, parse_address(rest)?)
+                ElementKey::AddressPair(first, parse_address(rest)?)
             }
             (Self::Endpoint(_), [protocol, _, _, _, high, low, _, _]) => {
                 let port = u16::from_be_bytes([*high, *low]);
-                SetKey::Endpoint(first, IpProtocol(*protocol), port)
+                ElementKey::Endpoint(first, IpProtocol(*protocol), port)
             }
             _ => return None,
         })
@@ -146,7 +146,7 @@ pub(super) fn octets(address: IpAddr) -> Vec<u8> {
     }
 }
 
-impl fmt::Display for SetKey {
+impl fmt::Display for ElementKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(address) => address.fmt(f),

@@ -9,26 +9,26 @@ fn key_parses_back_to_itself() {
     use IpVersion::{V4, V6};
     let (v4, v6) = (ip("10.244.1.2"), ip("fd00::12"));
     for (kind, key, text) in [
-        (KeyType::Address(V4), SetKey::Address(v4), "10.244.1.2"),
-        (KeyType::Address(V6), SetKey::Address(v6), "fd00::12"),
+        (KeyType::Address(V4), ElementKey::Address(v4), "10.244.1.2"),
+        (KeyType::Address(V6), ElementKey::Address(v6), "fd00::12"),
         (
             KeyType::AddressPair(V4),
-            SetKey::AddressPair(v4, ip("10.244.1.3")),
+            ElementKey::AddressPair(v4, ip("10.244.1.3")),
             "10.244.1.2 . 10.244.1.3",
         ),
         (
             KeyType::AddressPair(V6),
-            SetKey::AddressPair(v6, v6),
+            ElementKey::AddressPair(v6, v6),
             "fd00::12 . fd00::12",
         ),
         (
             KeyType::Endpoint(V4),
-            SetKey::Endpoint(v4, IpProtocol::TCP, 5432),
+            ElementKey::Endpoint(v4, IpProtocol::TCP, 5432),
             "10.244.1.2 . tcp . 5432",
         ),
         (
             KeyType::Endpoint(V6),
-            SetKey::Endpoint(v6, IpProtocol(200), 1),
+            ElementKey::Endpoint(v6, IpProtocol(200), 1),
             "fd00::12 . 200 . 1",
         ),
     ] {

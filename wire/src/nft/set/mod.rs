@@ -11,7 +11,7 @@ use ipnet::IpNet;
 pub use self::range::Range;
 use super::element::Element;
 use super::ip_version::IpVersion;
-use super::key::{KeyType, SetKey};
+use super::key::{ElementKey, KeyType};
 use super::numbers::set;
 use super::user_data;
 use super::verdict::NftVerdict;
@@ -184,13 +184,13 @@ impl NftSet {
                 .collect(),
             Members::AddressPairs(pairs) => {
                 let key = |(source, destination): &(IpAddr, IpAddr)| {
-                    SetKey::AddressPair(*source, *destination)
+                    ElementKey::AddressPair(*source, *destination)
                 };
                 pairs.iter().map(key).map(Element::new).collect()
             }
             Members::Endpoints(endpoints) => {
                 let key = |(address, protocol, port): &(IpAddr, IpProtocol, u16)| {
-                    SetKey::Endpoint(*address, *protocol, *port)
+                    ElementKey::Endpoint(*address, *protocol, *port)
                 };
                 endpoints.iter().map(key).map(Element::new).collect()
             }

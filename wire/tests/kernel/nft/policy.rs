@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use nix::errno::Errno;
 use wire::IpProtocol;
 use wire::nft::{
-    AddressField, ConnectionState, Direction, Element, Elements, Hook, IpVersion, NftChain,
-    NftCommand as Change, NftRule, NftSet, NftTable, NftVerdict, SetKey, TableFamily, TableId,
+    AddressField, ConnectionState, Direction, Element, ElementKey, Elements, Hook, IpVersion,
+    NftChain, NftCommand as Change, NftRule, NftSet, NftTable, NftVerdict, TableFamily, TableId,
     Term,
 };
 
@@ -234,7 +234,13 @@ fn sets_verdicts_and_chains_change_one_by_one() {
     let mut socket = socket(&namespace);
     socket.apply(&policy().replace_commands(), None).unwrap();
     let pod = ip("10.244.1.3");
-    let endpoint = |port| Element::new(SetKey::Endpoint(ip("10.244.1.2"), IpProtocol::TCP, port));
+    let endpoint = |port| {
+        Element::new(ElementKey::Endpoint(
+            ip("10.244.1.2"),
+            IpProtocol::TCP,
+            port,
+        ))
+    };
     let mut wanted = policy();
     wanted.chains[3] = chain("in-2", vec![NftRule::new([verdict(NftVerdict::Drop)])]);
     wanted.chains[2].rules.truncate(1);
