@@ -21,6 +21,7 @@ pub mod old_lock;
 pub mod overlap;
 pub mod paths;
 pub mod pod_link;
+pub mod policy_program;
 pub mod spoof_guard;
 pub mod state_file;
 pub mod sysctl;

@@ -181,6 +181,7 @@ fn add_node(registry: &mut Registry, status: &Status) {
     ] {
         gauge(registry, name, help, value);
     }
+    add_policy(registry, status);
     let family = Family::<[(&'static str, String); 2], Gauge<f64, AtomicU64>>::default();
     for (version, usage) in &status.pods {
         for (state, count) in [
@@ -195,6 +196,14 @@ fn add_node(registry: &mut Registry, status: &Status) {
     let help = "Addresses of this node's subnets: held by pods, resting since a pod gave them \
                 back, and free";
     registry.register("addresses", help, family);
+}
+
+fn add_policy(registry: &mut Registry, status: &Status) {
+    if let Some(policy) = &status.policy {
+        let running = flag(policy.running == Some(true));
+        let help = "Whether flatland-policy, which enforces NetworkPolicies, runs";
+        gauge(registry, "policy_running", help, running);
+    }
 }
 
 fn gauge(registry: &mut Registry, name: &str, help: &str, value: f64) {
