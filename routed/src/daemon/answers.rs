@@ -25,7 +25,6 @@ impl Daemon {
             network: &self.conf.network,
             node: &self.node,
             is_local: self.conf.is_local(),
-            has_policy: self.has_policy,
             reconciler: &self.reconciler,
             firewall: &self.firewall,
             node_setup: &self.node_setup,

@@ -38,8 +38,6 @@ use crate::timeouts::{PASS_RETRY_BACKOFF, RESYNC_INTERVAL};
 /// The daemon of a node.
 pub(crate) struct Daemon {
     conf: IpamConfig,
-    /// Whether the conflist has a `policy` section.
-    has_policy: bool,
     node: NodeName,
     folder: PathBuf,
     reconciler: Reconciler<Netlink>,
@@ -104,7 +102,6 @@ impl Daemon {
         let now = Instant::now();
         let mut daemon = Self {
             conf: config.conflist.ipam().clone(),
-            has_policy: plugin.policy.is_some(),
             health: Health::new(timings),
             node,
             folder: folder.to_owned(),

@@ -34,8 +34,6 @@ pub(crate) struct Collector<'a, K> {
     pub(crate) network: &'a str,
     pub(crate) node: &'a NodeName,
     pub(crate) is_local: bool,
-    /// Whether NetworkPolicies are to be enforced.
-    pub(crate) has_policy: bool,
     pub(crate) reconciler: &'a Reconciler<K>,
     pub(crate) firewall: &'a Firewall,
     pub(crate) node_setup: &'a NodeSetup,
@@ -49,7 +47,7 @@ impl<K: Kernel> Collector<'_, K> {
     pub(crate) fn status(&self) -> Status {
         let routes = self.route_counts();
         let missing = self.missing(routes.missing);
-        let policy = self.has_policy.then(PolicyStatus::read);
+        let policy = self.node_setup.has_policy().then(PolicyStatus::read);
         let mut troubles = self.troubles(&missing);
         troubles.extend(policy.as_ref().and_then(PolicyStatus::trouble));
         Status {

@@ -29,16 +29,6 @@ impl PolicyStatus {
         }
     }
 
-    /// In a few words.
-    pub(crate) fn summary(&self) -> &'static str {
-        match (self.running, self.ready) {
-            (Some(true), true) => "flatland-policy is running",
-            (Some(true), false) => "flatland-policy is starting",
-            (Some(false), _) => "flatland-policy is not running",
-            (None, _) => "unknown",
-        }
-    }
-
     /// What needs attention, as a sentence.
     pub(crate) fn trouble(&self) -> Option<String> {
         let text = match (self.running, self.ready) {

@@ -10,7 +10,7 @@ use wire::node::NodeName;
 use wire::paths::state_dir;
 
 use crate::addresses::ledger;
-use crate::cli::status::lines::{append, or_none, pods};
+use crate::cli::status::lines::{self, append, or_none, pods};
 use crate::cli::terminal::{Terminal, Tone};
 use crate::cli::{CONFLIST_FOLDER, NetworkArgs};
 use crate::fib;
@@ -99,7 +99,7 @@ impl Offline {
         append(&mut text, "pods", &pods(&self.pods));
         if let Some(policy) = &self.policy {
             let trouble = policy.trouble();
-            let line = trouble.as_deref().unwrap_or_else(|| policy.summary());
+            let line = trouble.as_deref().unwrap_or_else(|| lines::policy(policy));
             append(&mut text, "policy", line);
         }
         for reason in &self.unknown {

@@ -78,18 +78,24 @@ node n1 of network flatland: well
 
 #[test]
 fn enforcement_of_policies_is_shown_if_it_is_configured() {
-    let policy = PolicyStatus {
-        running: Some(false),
-        why: None,
-        ready: true,
-    };
-    let status = Status {
-        policy: Some(policy),
-        ..status()
-    };
-    let text = render(&status, 1_000, Terminal::PIPE);
-    let line = "\n  policy     flatland-policy is not running\n  http       127.0.0.1:9470";
-    assert!(text.contains(line), "{text}");
+    let mut status = status();
+    for (running, ready, expected) in [
+        (Some(true), true, "flatland-policy is running"),
+        (Some(true), false, "flatland-policy is starting"),
+        (Some(false), true, "flatland-policy is not running"),
+        (None, true, "unknown"),
+    ] {
+        let why = running.is_none().then(|| "denied".to_owned());
+        let policy = PolicyStatus {
+            running,
+            why,
+            ready,
+        };
+        status.policy = Some(policy);
+        let text = render(&status, 1_000, Terminal::PIPE);
+        let line = format!("\n  policy     {expected}\n  http       127.0.0.1:9470");
+        assert!(text.contains(&line), "{text}");
+    }
     let text = serde_json::to_vec(&status).unwrap();
     assert_eq!(serde_json::from_slice::<Status>(&text).unwrap(), status);
 }
