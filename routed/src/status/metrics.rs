@@ -81,6 +81,14 @@ fn add_timings(registry: &mut Registry, timings: &Timings) {
     );
 }
 
+fn add_policy(registry: &mut Registry, status: &Status) {
+    if let Some(policy) = &status.policy {
+        let running = flag(policy.running == Some(true));
+        let help = "Whether flatland-policy, which enforces NetworkPolicies, runs";
+        gauge(registry, "policy_running", help, running);
+    }
+}
+
 fn add_claims_without_route(registry: &mut Registry, status: &Status) {
     let reasons = [
         "invalid",
@@ -196,14 +204,6 @@ fn add_node(registry: &mut Registry, status: &Status) {
     let help = "Addresses of this node's subnets: held by pods, resting since a pod gave them \
                 back, and free";
     registry.register("addresses", help, family);
-}
-
-fn add_policy(registry: &mut Registry, status: &Status) {
-    if let Some(policy) = &status.policy {
-        let running = flag(policy.running == Some(true));
-        let help = "Whether flatland-policy, which enforces NetworkPolicies, runs";
-        gauge(registry, "policy_running", help, running);
-    }
 }
 
 fn gauge(registry: &mut Registry, name: &str, help: &str, value: f64) {
