@@ -176,7 +176,8 @@ fn describe(
 ) -> impl Fn(IpNet) -> Allocation {
     let arg = |key| environment.args.get(key).map(str::to_owned);
     let since = unix_seconds();
-    let (pod_namespace, pod_name) = (arg("K8S_POD_NAMESPACE"), arg("K8S_POD_NAME"));
+    let [pod_namespace, pod_name, pod_uid] =
+        ["K8S_POD_NAMESPACE", "K8S_POD_NAME", "K8S_POD_UID"].map(arg);
     let netns_inode = fs::metadata(netns).ok().map(|metadata| metadata.ino());
     move |subnet| Allocation {
         container_id: attachment.container_id().to_owned(),
@@ -185,6 +186,7 @@ fn describe(
         since,
         pod_namespace: pod_namespace.clone(),
         pod_name: pod_name.clone(),
+        pod_uid: pod_uid.clone(),
         netns: netns.to_str().map(str::to_owned),
         netns_inode,
     }

@@ -14,6 +14,7 @@ use crate::apply::{
 };
 use crate::error::{self, kernel};
 use crate::node::{self, NodeProperties};
+use crate::policy;
 use crate::requested_mac;
 use crate::result::{chain_result, dns};
 use crate::wiring::{Wiring, WiringInput};
@@ -26,6 +27,7 @@ pub(crate) fn add(call: &Call) -> Result<Success, Error> {
     let mac = requested_mac::mac(call)?;
     let previous = call.prev_result()?;
     let ipam = Delegate::find(call, &config.ipam_type)?;
+    policy::require_rules(&config)?;
     let _lock = lock_attachment(call)?;
     let running = ipam.start(call, CniCommand::Add)?;
 

@@ -11,6 +11,7 @@ mod error;
 mod gc;
 mod ipv6;
 mod node;
+mod policy;
 mod requested_mac;
 mod result;
 mod spoof_guard;

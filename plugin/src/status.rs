@@ -6,6 +6,7 @@ use wire::netlink::NetlinkSocket;
 
 use crate::error::kernel;
 use crate::node;
+use crate::policy;
 
 /// Does the checks of an ADD without changing anything, and runs STATUS of the IPAM plugin.
 pub(crate) fn status(call: &Call) -> Result<(), Error> {
@@ -17,7 +18,9 @@ fn could_add(call: &Call) -> Result<(), Error> {
     let mut host =
         NetlinkSocket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
     node::describe(&mut host, &config)?;
-    Delegate::find(call, &config.ipam_type)?.status(call)
+    let ipam = Delegate::find(call, &config.ipam_type)?;
+    policy::require_rules(&config)?;
+    ipam.status(call)
 }
 
 /// STATUS has two codes: 51 is kept, all other errors become 50.

@@ -17,6 +17,8 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 
+use crate::state_file;
+
 /// An exclusive `flock`.
 #[derive(Debug)]
 #[must_use]
@@ -75,6 +77,24 @@ pub fn open(path: &Path) -> io::Result<File> {
         .mode(0o600)
         .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
         .open(path)
+}
+
+/// Whether a process holds the lock of the file at `path`. No process holds that of a missing file,
+/// and none is created.
+///
+/// It takes the lock for a moment, shared: several may look at the same time, but a process that
+/// wants to hold the lock should wait for it ([`FileLock::lock_within`]) and not only try.
+pub fn is_held(path: &Path) -> io::Result<bool> {
+    let file = match state_file::open(path, File::options().read(true)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    match Flock::lock(file, FlockArg::LockSharedNonblock) {
+        Ok(_lock) => Ok(false),
+        Err((_, Errno::EWOULDBLOCK)) => Ok(true),
+        Err((_, errno)) => Err(errno.into()),
+    }
 }
 
 #[cfg(test)]

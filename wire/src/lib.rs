@@ -25,6 +25,7 @@ pub mod overlap;
 pub mod packet_log;
 pub mod paths;
 pub mod pod_link;
+pub mod policy_program;
 pub mod spoof_guard;
 pub mod state_file;
 pub mod sysctl;

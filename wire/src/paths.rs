@@ -10,7 +10,13 @@ pub const RUN_DIR: &str = "/run/flatland";
 
 /// Files of ours in [`RUN_DIR`] whose names could be those of networks: no network may have them.
 /// (Other files begin with a dot, and no network does.)
-pub const RESERVED_NAMES: [&str; 2] = ["routed.lock", "routed.sock"];
+pub const RESERVED_NAMES: [&str; 4] = ["routed.lock", "routed.sock", "policy.lock", "policy.ready"];
+
+/// The lock file that `flatland-policy` holds while it runs.
+pub const POLICY_LOCK: &str = "/run/flatland/policy.lock";
+
+/// The mark that `flatland-policy` makes once its table is in the kernel. Both end with a reboot.
+pub const POLICY_READY: &str = "/run/flatland/policy.ready";
 
 /// State that ends with a reboot, as pods do.
 pub fn run_dir(network: &str) -> PathBuf {

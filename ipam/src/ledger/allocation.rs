@@ -23,6 +23,10 @@ pub struct Allocation {
     /// Name of the pod, if the runtime passes it (`K8S_POD_NAME`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_name: Option<String>,
+    /// UID of the pod, if the runtime passes it (`K8S_POD_UID`). A later pod may have the same name;
+    /// for a static pod it is not the UID of its Pod object, but the hash of its manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_uid: Option<String>,
     /// Path of the pod's network namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub netns: Option<String>,

@@ -110,6 +110,7 @@ fn allocation(attachment: &Attachment, subnet: IpNet) -> Allocation {
         since: unix_seconds(),
         pod_namespace: None,
         pod_name: None,
+        pod_uid: None,
         netns: None,
         netns_inode: None,
     }

@@ -245,6 +245,7 @@ pub(crate) fn describe(who: &Attachment, subnet: IpNet) -> Allocation {
         since: 1_700_000_000,
         pod_namespace: None,
         pod_name: None,
+        pod_uid: None,
         netns: None,
         netns_inode: None,
     }

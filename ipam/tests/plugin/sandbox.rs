@@ -150,7 +150,10 @@ impl Sandbox {
             .env("CNI_PATH", "/opt/cni/bin")
             .env(
                 "CNI_ARGS",
-                format!("IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME={pod}"),
+                format!(
+                    "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME={pod};\
+                     K8S_POD_UID=uid-of-{pod}"
+                ),
             )
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

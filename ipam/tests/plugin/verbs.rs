@@ -52,6 +52,7 @@ fn address_file_names_its_holder() {
     assert_eq!(allocation["interface"], "eth0");
     assert_eq!(allocation["podNamespace"], "default");
     assert_eq!(allocation["podName"], "a");
+    assert_eq!(allocation["podUid"], "uid-of-a");
     assert_eq!(allocation["netns"], "/proc/self/ns/net");
     assert!(
         allocation["netnsInode"].is_u64() && allocation["since"].is_u64(),

@@ -193,8 +193,9 @@ Example:
     /// that nothing is left. What the node owns in the registry stays its own;
     /// kernel settings stay as they are.
     ///
-    /// Exit status: 0 when nothing is left, 75 while routed runs or pods are attached, 1 if
-    /// something could not be removed, or with --check is there, 64 for a wrong command line.
+    /// Exit status: 0 when nothing is left, 75 while routed or flatland-policy runs or pods are
+    /// attached, 1 if something could not be removed, or with --check is there, 64 for a wrong
+    /// command line.
     #[command(after_help = "\
 Examples:
   routed uninstall --dry-run

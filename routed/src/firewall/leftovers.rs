@@ -4,7 +4,7 @@ use std::fmt;
 
 use wire::netlink::Error;
 use wire::nft::{Hook, IpVersion, NftCommand, NftSocket, TableId};
-use wire::spoof_guard;
+use wire::{policy_program, spoof_guard};
 
 use crate::firewall::forward::{self, CHAIN};
 use crate::firewall::iptables_legacy;
@@ -12,7 +12,7 @@ use crate::firewall::iptables_legacy;
 /// A table or rules of ours in the kernel.
 #[derive(Debug)]
 pub(crate) enum FirewallLeftover {
-    /// Our own table.
+    /// A table of ours.
     Table(TableId),
     /// Rules of ours in a chain of iptables-nft.
     Rules {
@@ -70,9 +70,10 @@ impl FirewallLeftover {
 pub(crate) fn leftovers() -> Result<(Vec<FirewallLeftover>, Vec<String>), Error> {
     let mut socket = NftSocket::open()?;
     let mut found = Vec::new();
-    let own = spoof_guard::table();
-    if socket.table(&own)?.0.is_some() {
-        found.push(FirewallLeftover::Table(own));
+    for own in [spoof_guard::table(), policy_program::table()] {
+        if socket.table(&own)?.0.is_some() {
+            found.push(FirewallLeftover::Table(own));
+        }
     }
     for table in [IpVersion::V4, IpVersion::V6].map(forward::iptables_table) {
         let chain = socket.base_chain(&table, CHAIN)?;

@@ -177,6 +177,11 @@ impl NodeSetup {
         self.owned.is_some()
     }
 
+    /// Whether NetworkPolicies are to be enforced on the node.
+    pub(crate) fn has_policy(&self) -> bool {
+        self.config.conflist.plugin().policy.is_some()
+    }
+
     /// Whether the node forwarded at the last check.
     pub(crate) fn forwards(&self) -> bool {
         self.forwarding.is_on()

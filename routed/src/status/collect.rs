@@ -19,6 +19,7 @@ use crate::rib::held::{Distrust, Owners};
 use crate::rib::path::RoutePath;
 use crate::rib::verdict::{ClaimVerdict, Refusal};
 use crate::status::health::Health;
+use crate::status::policy::PolicyStatus;
 use crate::status::readiness::Readiness;
 use crate::status::{
     NodeRow, NodeVerdict, RegistryStatus, RouteObstacle, RouteRow, RouteTarget, Status, version_of,
@@ -46,13 +47,16 @@ impl<K: Kernel> Collector<'_, K> {
     pub(crate) fn status(&self) -> Status {
         let routes = self.route_counts();
         let missing = self.missing(routes.missing);
+        let policy = self.node_setup.has_policy().then(PolicyStatus::read);
+        let mut troubles = self.troubles(&missing);
+        troubles.extend(policy.as_ref().and_then(PolicyStatus::trouble));
         Status {
             network: self.network.to_owned(),
             node: self.node.clone(),
             version: wire::VERSION.to_owned(),
             pid: process::id(),
             since: self.health.since,
-            troubles: self.troubles(&missing),
+            troubles,
             remarks: self.notices(),
             missing,
             conflist: self.node_setup.installed_conflist().to_owned(),
@@ -63,6 +67,7 @@ impl<K: Kernel> Collector<'_, K> {
             routes,
             claims_without_route: self.refusal_counts(),
             conflicts: self.conflicts(),
+            policy,
             http: None,
             pods: BTreeMap::new(),
         }

@@ -81,6 +81,14 @@ fn add_timings(registry: &mut Registry, timings: &Timings) {
     );
 }
 
+fn add_policy(registry: &mut Registry, status: &Status) {
+    if let Some(policy) = &status.policy {
+        let running = flag(policy.running == Some(true));
+        let help = "Whether flatland-policy, which enforces NetworkPolicies, runs";
+        gauge(registry, "policy_running", help, running);
+    }
+}
+
 fn add_claims_without_route(registry: &mut Registry, status: &Status) {
     let reasons = [
         "invalid",
@@ -181,6 +189,7 @@ fn add_node(registry: &mut Registry, status: &Status) {
     ] {
         gauge(registry, name, help, value);
     }
+    add_policy(registry, status);
     let family = Family::<[(&'static str, String); 2], Gauge<f64, AtomicU64>>::default();
     for (version, usage) in &status.pods {
         for (state, count) in [

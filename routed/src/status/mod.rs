@@ -4,6 +4,7 @@
 mod collect;
 pub(crate) mod health;
 pub(crate) mod metrics;
+pub(crate) mod policy;
 pub(crate) mod query;
 mod readiness;
 mod troubles;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use wire::node::NodeName;
 
 pub(crate) use self::collect::Collector;
+use self::policy::PolicyStatus;
 pub(crate) use self::troubles::first_few;
 use crate::kernel::{self, NodeLink};
 pub(crate) use crate::membership::absence::AbsentSince;
@@ -52,6 +54,8 @@ pub(crate) struct Status {
     /// The number of claims without a route, by reason.
     pub(crate) claims_without_route: BTreeMap<String, usize>,
     pub(crate) conflicts: Conflicts,
+    /// The enforcement of NetworkPolicies; absent if the conflist has no `policy` section.
+    pub(crate) policy: Option<PolicyStatus>,
     /// The HTTP server; absent if it is switched off.
     pub(crate) http: Option<Http>,
     /// The use of the node's subnets, by family.

@@ -11,6 +11,7 @@ mod etcd;
 mod ipam;
 mod kubernetes;
 mod plugin;
+mod policy;
 mod section;
 
 pub use conflist::Conflist;
@@ -18,6 +19,7 @@ pub use etcd::EtcdConfig;
 pub use ipam::IpamConfig;
 pub use kubernetes::KubernetesConfig;
 pub use plugin::{CrossSubnet, MIN_IPV6_MTU, PluginConfig, ipam_of};
+pub use policy::PolicyConfig;
 
 use crate::cni::{Error, code};
 

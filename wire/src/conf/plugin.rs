@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::policy::PolicyConfig;
 use super::section::Section;
 use super::{PLUGIN_TYPE, cidr, invalid};
 use crate::cni::{Dns, Error};
@@ -70,6 +71,11 @@ pub struct PluginConfig {
     ///
     /// `gateway` is for underlays whose routers know the pods' subnets.
     pub cross_subnet: CrossSubnet,
+    /// `flatland-policy` enforces NetworkPolicies on the nodes: after a boot, no pod is added before
+    /// its rules are in the kernel. Without the section there are none.
+    ///
+    /// `{}` switches it on. Then `flatland-policy` has to run on every node.
+    pub policy: Option<PolicyConfig>,
     /// The section of the IPAM plugin. That of `flatland-ipam` is below; other IPAM plugins work
     /// too.
     ///
@@ -94,6 +100,7 @@ impl PluginConfig {
         "mtu",
         "nodeAddresses",
         "crossSubnet",
+        "policy",
         "dns",
         "sysctl",
     ];
@@ -115,6 +122,7 @@ impl PluginConfig {
                     CrossSubnet::deserialize(value).ok()
                 })?
                 .unwrap_or_default(),
+            policy: section.get("policy").map(PolicyConfig::parse).transpose()?,
             ipam_type: ipam_type(&section)?,
             dns: section
                 .collection("dns")

@@ -8,6 +8,7 @@ fn held(address: &str, pod: Option<&str>) -> (IpAddr, Allocation) {
         since: 0,
         pod_namespace: pod.map(|_| "default".to_owned()),
         pod_name: pod.map(ToOwned::to_owned),
+        pod_uid: None,
         netns: None,
         netns_inode: None,
     };

@@ -10,6 +10,7 @@ fn held(container: &str) -> (IpAddr, Allocation) {
         since: 1_700_000_000,
         pod_namespace: None,
         pod_name: None,
+        pod_uid: None,
         netns: Some(format!("/run/netns/{container}")),
         netns_inode: Some(4_026_532_000),
     };

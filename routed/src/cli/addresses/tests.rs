@@ -11,6 +11,7 @@ fn holder(address: &str, pod: Option<&str>, owned: bool) -> HeldAddress {
             since: 1_000,
             pod_namespace: pod.map(|_| "default".to_owned()),
             pod_name: pod.map(ToOwned::to_owned),
+            pod_uid: pod.map(|pod| format!("uid-of-{pod}")),
             netns: None,
             netns_inode: None,
         },
@@ -65,5 +66,6 @@ fn json_has_counts_and_holders() {
     assert_eq!(json["subnets"][0]["cooling"], 1);
     assert_eq!(json["total"]["ipv4"]["free"], 500);
     assert_eq!(json["addresses"][0]["podName"], "web");
+    assert_eq!(json["addresses"][0]["podUid"], "uid-of-web");
     assert_eq!(json["addresses"][1]["owned"], false);
 }

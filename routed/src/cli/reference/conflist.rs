@@ -6,6 +6,7 @@ use syn::{Attribute, Expr, Fields, Item, Lit, Meta};
 use wire::cni;
 use wire::conf::{
     CrossSubnet, EtcdConfig, IPAM_TYPE, IpamConfig, KubernetesConfig, PLUGIN_TYPE, PluginConfig,
+    PolicyConfig,
 };
 
 /// One of our sections of the conflist.
@@ -40,6 +41,7 @@ impl ConflistKey {
 pub(super) fn sections() -> Vec<ConflistSection> {
     let (plugin, ipam) = parse(&smallest_config("")).unwrap();
     let etcd = ipam.etcd.clone().unwrap();
+    let policy = parse(&smallest_config(POLICY)).unwrap().0.policy.unwrap();
     let section = |name, path, keys: &[&'static str], source, defaults: Defaults| ConflistSection {
         name,
         keys: keys
@@ -54,6 +56,13 @@ pub(super) fn sections() -> Vec<ConflistSection> {
             PluginConfig::KEYS,
             include_str!("../../../../wire/src/conf/plugin.rs"),
             of_plugin(plugin),
+        ),
+        section(
+            "policy",
+            POLICY,
+            PolicyConfig::KEYS,
+            include_str!("../../../../wire/src/conf/policy.rs"),
+            of_policy(&policy),
         ),
         section(
             "flatland-ipam",
@@ -79,6 +88,9 @@ pub(super) fn sections() -> Vec<ConflistSection> {
     ]
 }
 
+/// The path of the section that switches NetworkPolicies on.
+const POLICY: &str = "/policy";
+
 /// The path of the section that takes the place of `etcd`.
 const KUBERNETES: &str = "/ipam/kubernetes";
 
@@ -96,6 +108,9 @@ fn smallest_config(path: &str) -> Value {
         let ipam = config["ipam"].as_object_mut().unwrap();
         ipam.remove("etcd");
         ipam.insert("kubernetes".into(), json!({}));
+    }
+    if path == POLICY {
+        config["policy"] = json!({});
     }
     config
 }
@@ -116,6 +131,7 @@ fn of_plugin(plugin: PluginConfig) -> Defaults {
         mtu,
         node_addresses,
         cross_subnet,
+        policy: _,
         ipam_type: _,
         dns: _,
         sysctl,
@@ -130,9 +146,16 @@ fn of_plugin(plugin: PluginConfig) -> Defaults {
         ("mtu", json!(mtu)),
         ("nodeAddresses", json!(node_addresses)),
         ("crossSubnet", json!(cross_subnet)),
+        ("policy", Value::Null),
         ("dns", json!({})),
         ("sysctl", sysctl.into_iter().collect()),
     ]
+}
+
+fn of_policy(policy: &PolicyConfig) -> Defaults {
+    let PolicyConfig { fail_open_after } = policy;
+    let fail_open_after = fail_open_after.map(|it| it.as_secs());
+    vec![("failOpenAfter", json!(fail_open_after))]
 }
 
 fn of_ipam(ipam: IpamConfig) -> Defaults {

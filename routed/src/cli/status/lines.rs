@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::status::AddressUsage;
+use crate::status::policy::PolicyStatus;
 
 /// Appends a line with a name and its value.
 pub(super) fn append(text: &mut String, name: &str, value: &str) {
@@ -25,6 +26,16 @@ pub(super) fn pods(usage: &BTreeMap<String, AddressUsage>) -> String {
         })
         .collect();
     or_none(&each.join("; "))
+}
+
+/// What the program that enforces NetworkPolicies does, in a few words.
+pub(super) fn policy(status: &PolicyStatus) -> &'static str {
+    match (status.running, status.ready) {
+        (Some(true), true) => "flatland-policy is running",
+        (Some(true), false) => "flatland-policy is starting",
+        (Some(false), _) => "flatland-policy is not running",
+        (None, _) => "unknown",
+    }
 }
 
 /// `none` instead of an empty text.

@@ -141,6 +141,8 @@ fn facts(status: &Status, now: u64) -> Vec<(&'static str, String)> {
         ),
         ("pods", pods(&status.pods)),
     ];
+    let policy = status.policy.as_ref();
+    facts.extend(policy.map(|policy| ("policy", lines::policy(policy).to_owned())));
     let http = status.http.as_ref();
     let http = http.map_or("off".to_owned(), |http| match http.why {
         None => http.address.to_string(),

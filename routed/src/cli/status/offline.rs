@@ -10,12 +10,13 @@ use wire::node::NodeName;
 use wire::paths::state_dir;
 
 use crate::addresses::ledger;
-use crate::cli::status::lines::{append, or_none, pods};
+use crate::cli::status::lines::{self, append, or_none, pods};
 use crate::cli::terminal::{Terminal, Tone};
 use crate::cli::{CONFLIST_FOLDER, NetworkArgs};
 use crate::fib;
 use crate::kernel::Netlink;
 use crate::status::AddressUsage;
+use crate::status::policy::PolicyStatus;
 use crate::text::list;
 
 /// What is printed.
@@ -32,6 +33,8 @@ pub(super) struct Offline {
     /// How many of our routes are in the kernel; `None` if it cannot be read.
     routes: Option<usize>,
     pods: BTreeMap<String, AddressUsage>,
+    /// The enforcement of NetworkPolicies, if the conflist has a `policy` section.
+    policy: Option<PolicyStatus>,
     /// What could not be read, and why.
     unknown: Vec<String>,
 }
@@ -50,7 +53,11 @@ impl Offline {
             Err(error) => offline.unknown.push(error.to_string()),
         }
         match network.read() {
-            Ok(conflist) => offline.read_files(conflist.ipam()),
+            Ok(conflist) => {
+                offline.read_files(conflist.ipam());
+                let policy = conflist.plugin().policy.as_ref();
+                offline.policy = policy.map(|_| PolicyStatus::read());
+            }
             Err(error) => offline.unknown.push(error.text),
         }
         offline
@@ -90,6 +97,11 @@ impl Offline {
         append(&mut text, "subnets", &or_none(&list(&self.subnets)));
         append(&mut text, "routes", &routes);
         append(&mut text, "pods", &pods(&self.pods));
+        if let Some(policy) = &self.policy {
+            let trouble = policy.trouble();
+            let line = trouble.as_deref().unwrap_or_else(|| lines::policy(policy));
+            append(&mut text, "policy", line);
+        }
         for reason in &self.unknown {
             append(&mut text, "unknown", reason);
         }

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use wire::node::NodeName;
 
 use super::*;
+use crate::status::policy::PolicyStatus;
 use crate::status::{AddressUsage, Conflicts, Http, NodeCounts, RegistryStatus, RouteCounts};
 
 fn status() -> Status {
@@ -42,6 +43,7 @@ fn status() -> Status {
         },
         claims_without_route: BTreeMap::new(),
         conflicts: Conflicts::default(),
+        policy: None,
         http: Some(Http {
             address: "127.0.0.1:9470".parse().unwrap(),
             why: None,
@@ -72,6 +74,30 @@ node n1 of network flatland: well
   pods       IPv4 3 used, 1 cooling, 249 free
   http       127.0.0.1:9470";
     assert_eq!(render(&status(), 12_520, Terminal::PIPE), expected);
+}
+
+#[test]
+fn enforcement_of_policies_is_shown_if_it_is_configured() {
+    let mut status = status();
+    for (running, ready, expected) in [
+        (Some(true), true, "flatland-policy is running"),
+        (Some(true), false, "flatland-policy is starting"),
+        (Some(false), true, "flatland-policy is not running"),
+        (None, true, "unknown"),
+    ] {
+        let why = running.is_none().then(|| "denied".to_owned());
+        let policy = PolicyStatus {
+            running,
+            why,
+            ready,
+        };
+        status.policy = Some(policy);
+        let text = render(&status, 1_000, Terminal::PIPE);
+        let line = format!("\n  policy     {expected}\n  http       127.0.0.1:9470");
+        assert!(text.contains(&line), "{text}");
+    }
+    let text = serde_json::to_vec(&status).unwrap();
+    assert_eq!(serde_json::from_slice::<Status>(&text).unwrap(), status);
 }
 
 #[test]

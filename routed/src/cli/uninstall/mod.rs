@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
+use wire::paths::POLICY_LOCK;
+use wire::policy_program;
 
 use self::leftovers::{Leftover, SearchPaths, find_leftovers};
 use crate::cli::{CommandError, IN_USE, OutputArgs};
@@ -146,7 +148,8 @@ fn attempt(paths: &SearchPaths<'_>, force: bool) -> Result<String, CommandError>
 fn preview(paths: &SearchPaths<'_>, force: bool) -> Result<UninstallOutput, CommandError> {
     let (found, hidden) = find_leftovers(paths)?;
     let held = lock::check(Path::new(lock::PATH)).map_err(|error| in_use(&error));
-    let refusal = held.and_then(|()| refuse_pods(&found, force)).err();
+    let refusal = held.and_then(|()| refuse_policy());
+    let refusal = refusal.and_then(|()| refuse_pods(&found, force)).err();
     Ok(UninstallOutput {
         refusal: refusal.map(|error| error.text),
         dry_run: true,
@@ -157,6 +160,7 @@ fn preview(paths: &SearchPaths<'_>, force: bool) -> Result<UninstallOutput, Comm
 
 fn remove(paths: &SearchPaths<'_>, force: bool) -> Result<UninstallOutput, CommandError> {
     let _lock = lock::acquire(Path::new(lock::PATH)).map_err(|error| in_use(&error))?;
+    refuse_policy()?;
     let (found, _) = find_leftovers(paths)?;
     refuse_pods(&found, force)?;
     let (mut removed, mut failures) = (Vec::new(), Vec::new());
@@ -199,6 +203,19 @@ fn in_use(error: &lock::Error) -> CommandError {
     };
     CommandError::new(status, error.to_string())
 }
+
+/// Refuses to go on while `flatland-policy` runs, which would put its table back.
+fn refuse_policy() -> Result<(), CommandError> {
+    let running = policy_program::is_running();
+    let text = match running {
+        Ok(false) => return Ok(()),
+        Ok(true) => return Err(CommandError::new(IN_USE, POLICY_RUNS.to_owned())),
+        Err(error) => format!("cannot tell whether flatland-policy runs: {POLICY_LOCK}: {error}"),
+    };
+    Err(CommandError::new(1, text))
+}
+
+const POLICY_RUNS: &str = "flatland-policy runs on this node; stop it first";
 
 /// Refuses to go on while pods are attached, unless forced.
 fn refuse_pods(found: &[Leftover], force: bool) -> Result<(), CommandError> {

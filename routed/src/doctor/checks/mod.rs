@@ -18,6 +18,7 @@ mod network_manager;
 mod networkd;
 mod overlapping_cidrs;
 mod packet_paths;
+mod policy;
 mod programs;
 mod rp_filter;
 mod runtime_programs;
@@ -42,6 +43,7 @@ pub(crate) async fn run_all(context: &CheckContext<'_>) -> Vec<Finding> {
         overlapping_cidrs::check(context),
         foreign_routes::check(context),
         packet_paths::check(context).await,
+        policy::check(context),
         mtu::check(context),
         neighbour_table::check(context),
         etcd::check(context).await,

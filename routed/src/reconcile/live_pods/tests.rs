@@ -10,6 +10,7 @@ fn held(since: u64) -> (IpAddr, Allocation) {
         since,
         pod_namespace: None,
         pod_name: None,
+        pod_uid: None,
         netns: None,
         netns_inode: None,
     };

@@ -18,7 +18,8 @@ const FILE: &str = r#"{
         "podCIDRs": ["10.244.0.0/16"],
         "etcd": {"endpoints": ["https://10.0.0.1:2379"]}
       },
-      "ipMasq": true
+      "ipMasq": true,
+      "policy": {"failOpenAfter": "30s"}
     },
     {"type": "portmap", "capabilities": {"portMappings": true}, "snat": true}
   ]
@@ -63,8 +64,8 @@ fn installed_copy_differs_only_in_the_node() {
             r#"{"endpoints": ["https://10.0.0.1:2379"]}, "nodeName": "n1""#,
         )
         .replace(
-            r#""ipMasq": true"#,
-            r#""ipMasq": true, "nodeAddresses": ["192.168.1.20", "fd99::20"]"#,
+            r#"{"failOpenAfter": "30s"}"#,
+            r#"{"failOpenAfter": "30s"}, "nodeAddresses": ["192.168.1.20", "fd99::20"]"#,
         );
     let expected: Value = serde_json::from_str(&expected).unwrap();
     // Compared as text, to include the order of keys.

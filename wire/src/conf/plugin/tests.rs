@@ -1,5 +1,7 @@
 //! Valid and invalid `flatland` entries.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::*;
@@ -38,6 +40,7 @@ fn everything_but_the_ipam_type_has_a_default() {
         mtu: 0,
         node_addresses: Vec::new(),
         cross_subnet: CrossSubnet::Report,
+        policy: None,
         ipam_type: "flatland-ipam".to_owned(),
         dns: Dns::default(),
         sysctl: Vec::new(),
@@ -53,6 +56,7 @@ fn every_key_is_read() {
         "mtu": 1450,
         "nodeAddresses": ["192.168.1.20", "fd99::20"],
         "crossSubnet": "gateway",
+        "policy": {"failOpenAfter": "30s"},
         "ipam": {"type": "host-local", "ranges": []},
         "dns": {"nameservers": ["10.96.0.10"]},
         "sysctl": {"net.ipv4.conf.IFNAME.arp_ignore": "1", "net/ipv6/neigh/IFNAME/mcast_solicit": "2"},
@@ -61,6 +65,8 @@ fn every_key_is_read() {
     assert!(plugin.ip_masq);
     assert_eq!(plugin.mtu, 1450);
     assert_eq!(plugin.cross_subnet, CrossSubnet::Gateway);
+    let fail_open_after = plugin.policy.and_then(|policy| policy.fail_open_after);
+    assert_eq!(fail_open_after, Some(Duration::from_secs(30)));
     assert_eq!(plugin.ipam_type, "host-local");
     assert_eq!(plugin.dns.nameservers, ["10.96.0.10"]);
     let cidrs = ["192.168.0.0/16", "fd99::/16"].map(|text| text.parse::<IpNet>().unwrap());
