@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use daemonkit::OnChange;
 use ipnet::IpNet;
 use tracing::{info, warn};
 use wire::netlink::Error;
@@ -11,7 +12,6 @@ use wire::spoof_guard;
 use crate::firewall::node_sets::NodeSets;
 use crate::firewall::repair;
 use crate::firewall::ruleset::{self, FirewallConfig};
-use crate::log::OnChange;
 
 /// The table that should be in the kernel, and what is known of the one that is.
 #[derive(Debug)]

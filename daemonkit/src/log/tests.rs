@@ -4,7 +4,6 @@ use serde_json::Value;
 use tracing::subscriber::with_default;
 
 use super::*;
-use crate::log::{LineKind, Lines, LogLine};
 
 /// A log in memory.
 #[derive(Clone, Default)]
@@ -38,16 +37,21 @@ fn logged(format: LogFormat, work: impl Fn()) -> String {
 }
 
 fn work() {
-    let mut lines = Lines::default();
-    lines.extend([
-        LogLine::new(LineKind::Absent, "node n2 is absent".to_owned()).with("node", "n2"),
-        LogLine::new(LineKind::Failed, "route refused".to_owned())
-            .with("peer", "n2")
-            .with("subnet", "10.244.2.0/24")
-            .with("route", "via 192.168.1.2 dev eth0")
-            .with("error", "no such device"),
-    ]);
-    lines.emit();
+    let none: Option<&str> = None;
+    tracing::warn!(
+        kind = "absent",
+        node = "n2",
+        peer = none,
+        "node n2 is absent"
+    );
+    tracing::error!(
+        kind = "failed",
+        peer = "n2",
+        subnet = "10.244.2.0/24",
+        route = "via 192.168.1.2 dev eth0",
+        error = "no such device",
+        "route refused"
+    );
     tracing::info!(node = %"n1", other = 7, "node n1 is ready");
 }
 

@@ -1,4 +1,4 @@
-//! Threads for work that may block or take long, so that it does not delay route repair.
+//! Threads for work that may block or take long, so that it does not delay an event loop.
 
 use std::future::Future;
 use std::io;
@@ -8,10 +8,7 @@ use std::thread;
 const STACK_SIZE: usize = 1024 * 1024;
 
 /// Runs the future that `work` makes on a thread that ends with the process.
-pub(crate) fn spawn<F: Future>(
-    name: &str,
-    work: impl FnOnce() -> F + Send + 'static,
-) -> io::Result<()> {
+pub fn spawn<F: Future>(name: &str, work: impl FnOnce() -> F + Send + 'static) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -10,14 +10,14 @@ use crate::timeouts::LAST_SIGNAL_TIMEOUT;
 
 /// The signals that end the daemon.
 #[derive(Debug)]
-pub(super) struct EndSignals {
+pub struct EndSignals {
     terminate: unix::Signal,
     interrupt: unix::Signal,
 }
 
 impl EndSignals {
     /// Takes the signals from now on, and those that came while they were blocked.
-    pub(super) fn open() -> io::Result<Self> {
+    pub fn open() -> io::Result<Self> {
         let signals = Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -27,7 +27,7 @@ impl EndSignals {
     }
 
     /// Waits for a signal, and returns its name.
-    pub(super) async fn recv(&mut self) -> &'static str {
+    pub async fn recv(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
@@ -37,7 +37,7 @@ impl EndSignals {
     /// Blocks the signals, so that they wait for the program that replaces this one: its handlers are
     /// gone with it, and the first process of a container ignores signals without a handler. Returns
     /// whether one has come before.
-    pub(super) async fn block(&mut self) -> io::Result<bool> {
+    pub async fn block(&mut self) -> io::Result<bool> {
         both().thread_block()?;
         Ok(timeout(LAST_SIGNAL_TIMEOUT, self.recv()).await.is_ok())
     }

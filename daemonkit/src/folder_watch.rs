@@ -11,20 +11,20 @@ use tokio::io::unix::AsyncFd;
 use crate::readable::readable;
 
 /// Names are created, renamed or removed.
-pub(crate) const NAMES: AddWatchFlags = AddWatchFlags::IN_CREATE
+pub const NAMES: AddWatchFlags = AddWatchFlags::IN_CREATE
     .union(AddWatchFlags::IN_MOVED_FROM)
     .union(AddWatchFlags::IN_MOVED_TO)
     .union(AddWatchFlags::IN_DELETE)
     .union(AddWatchFlags::IN_DELETE_SELF);
 
 /// Also the content, mode and owner of files, and the folder itself.
-pub(crate) const EVERYTHING: AddWatchFlags = NAMES
+pub const EVERYTHING: AddWatchFlags = NAMES
     .union(AddWatchFlags::IN_MODIFY)
     .union(AddWatchFlags::IN_ATTRIB)
     .union(AddWatchFlags::IN_MOVE_SELF);
 
 /// Reports changes in one folder.
-pub(crate) struct FolderWatch {
+pub struct FolderWatch {
     events: AsyncFd<Events>,
     folder: PathBuf,
     kinds: AddWatchFlags,
@@ -41,7 +41,7 @@ impl AsRawFd for Events {
 impl FolderWatch {
     /// Watches `folder`, which need not exist yet (see [`FolderWatch::renew`]), for these `kinds` of
     /// changes.
-    pub(crate) fn new(folder: &Path, kinds: AddWatchFlags) -> io::Result<Self> {
+    pub fn new(folder: &Path, kinds: AddWatchFlags) -> io::Result<Self> {
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
         Ok(Self {
             events: readable(Events(inotify))?,
@@ -52,14 +52,14 @@ impl FolderWatch {
 
     /// Watches the folder that has the path now: it may have been created, or replaced, since the
     /// last call. Changes before this returns may be missed.
-    pub(crate) fn renew(&self) -> io::Result<()> {
+    pub fn renew(&self) -> io::Result<()> {
         let inotify = &self.events.get_ref().0;
         inotify.add_watch(&self.folder, self.kinds | AddWatchFlags::IN_ONLYDIR)?;
         Ok(())
     }
 
     /// Waits until something changed since the last call, and returns the kinds of the changes.
-    pub(crate) async fn changed(&mut self) -> io::Result<AddWatchFlags> {
+    pub async fn changed(&mut self) -> io::Result<AddWatchFlags> {
         let mut guard = self.events.readable_mut().await?;
         let mut kinds = AddWatchFlags::empty();
         loop {

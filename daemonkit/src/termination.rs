@@ -13,7 +13,7 @@ const MAX_LENGTH: usize = 4096;
 
 /// Writes the message, if this is a container of Kubernetes. A failure is ignored: the message is in
 /// the log, too.
-pub(crate) fn write(message: &str) {
+pub fn write(message: &str) {
     let _ = write_to(Path::new(PATH), message);
 }
 
