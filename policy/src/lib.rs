@@ -5,3 +5,8 @@
 //! the API, and who tells the kernel, decides nothing.
 
 pub mod api;
+pub mod cluster;
+pub mod compile;
+pub mod policies;
+pub mod rules;
+pub mod selector;
