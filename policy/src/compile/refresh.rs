@@ -37,12 +37,9 @@ impl Engine {
     /// Brings the chains and the addresses of this node's pods up to date. The chains of `changed`
     /// groups are built anew, others only if they are not there yet.
     pub(super) fn refresh(&mut self, changed: &BTreeSet<GroupId>) {
-        let groups = self
-            .cluster
-            .local()
-            .iter()
-            .filter_map(|it| self.group_of(it)?);
-        let wanted: BTreeSet<_> = groups.collect();
+        let locals = self.cluster.local().iter();
+        let locals = locals.filter(|it| self.held_addresses(it).next().is_some());
+        let wanted: BTreeSet<_> = locals.filter_map(|it| self.group_of(it)?).collect();
         let mut unused = Vec::new();
         for id in &wanted {
             if !self.groups.contains_key(id) || changed.contains(id) {
@@ -80,11 +77,7 @@ impl Engine {
                     .copied()
                     .unwrap_or([PodChain::Undecided; 2]),
             };
-            let is_held = |address: &&IpAddr| {
-                let holder = self.cluster.local().holder(**address);
-                holder.is_some_and(|it| it.id == local.id)
-            };
-            for address in local.addresses.iter().filter(is_held) {
+            for address in self.held_addresses(local) {
                 let [egress, ingress] = chains;
                 let pod = local.name.clone();
                 let entry = LocalAddress {
@@ -92,7 +85,7 @@ impl Engine {
                     egress,
                     ingress,
                 };
-                addresses.insert(*address, entry);
+                addresses.insert(address, entry);
             }
         }
         let known = self.draft.ruleset().local.keys();
@@ -105,6 +98,14 @@ impl Engine {
         for (address, local) in addresses {
             self.draft.set_local(address, Some(local));
         }
+    }
+
+    /// The addresses of a pod of this node, without those that another one has by now.
+    fn held_addresses<'a>(&'a self, local: &'a LocalPod) -> impl Iterator<Item = IpAddr> + 'a {
+        local.addresses.iter().copied().filter(|address| {
+            let holder = self.cluster.local().holder(*address);
+            holder.is_some_and(|it| it.id == local.id)
+        })
     }
 
     /// The group of a pod of this node: `None` if it is not decided, and `Some(None)` if no policy can
