@@ -39,7 +39,7 @@ pub struct Cluster {
     /// The pods of this node.
     local: LocalPods,
     /// In the order of their evaluation.
-    cluster_policies: BTreeMap<(PolicyTier, i32, Arc<str>), Arc<CompiledPolicy>>,
+    policies: BTreeMap<(PolicyTier, i32, Arc<str>), Arc<CompiledPolicy>>,
 }
 
 impl Cluster {

@@ -21,7 +21,7 @@ impl Cluster {
             }
             PolicyName::Cluster(name) => {
                 let key = (policy.tier, policy.priority, Arc::clone(name));
-                self.cluster_policies.insert(key, policy);
+                self.policies.insert(key, policy);
             }
         }
         before
@@ -36,9 +36,9 @@ impl Cluster {
                 before
             }
             PolicyName::Cluster(name) => {
-                let keys = self.cluster_policies.keys();
+                let keys = self.policies.keys();
                 let key = keys.into_iter().find(|(_, _, it)| it == name).cloned()?;
-                self.cluster_policies.remove(&key)
+                self.policies.remove(&key)
             }
         }
     }
@@ -47,7 +47,7 @@ impl Cluster {
     pub fn policies(&self) -> impl Iterator<Item = &Arc<CompiledPolicy>> {
         let namespaces = self.namespaces.values();
         let of_namespaces = namespaces.flat_map(|it| it.policies.values());
-        self.cluster_policies.values().chain(of_namespaces)
+        self.policies.values().chain(of_namespaces)
     }
 
     /// The policies of a tier that select the pods of a group, in the order of their evaluation.
@@ -58,7 +58,7 @@ impl Cluster {
     ) -> impl Iterator<Item = &'a Arc<CompiledPolicy>> {
         let namespace = self.namespaces.get(&group.namespace);
         let labels = namespace.and_then(|it| it.labels.as_ref());
-        let of_cluster = self.cluster_policies.values();
+        let of_cluster = self.policies.values();
         let of_namespace = namespace.into_iter().flat_map(|it| it.policies.values());
         let both = of_cluster
             .chain(of_namespace)

@@ -102,9 +102,10 @@ impl Judge<'_> {
         if let Some(verdict) = self.ask_cluster(PolicyTier::Baseline, group, steps) {
             return verdict;
         }
-        let reason = match steps.is_empty() {
-            true => VerdictReason::NotIsolated,
-            false => VerdictReason::NoRule,
+        let reason = if steps.is_empty() {
+            VerdictReason::NotIsolated
+        } else {
+            VerdictReason::NoRule
         };
         DirectionVerdict::new(true, reason)
     }
