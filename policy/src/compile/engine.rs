@@ -184,7 +184,7 @@ impl Engine {
 
     fn put_policy(&mut self, policy: CompiledPolicy) {
         let policy = Arc::new(policy);
-        let before = self.cluster.put_policy(Arc::clone(&policy));
+        let before = self.cluster.put_policy(&policy);
         if before.as_ref() != Some(&policy) {
             let both: Vec<_> = before.into_iter().chain([policy]).collect();
             self.refresh_selected(&both);

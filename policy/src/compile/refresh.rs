@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::build::ChainBuilder;
+use super::build::{BuiltChains, ChainBuilder};
 use super::engine::Engine;
 use crate::cluster::{GroupId, LocalPod};
 use crate::policies::CompiledPolicy;
-use crate::rules::{LocalAddress, PodChain, PodName, TrafficDirection};
+use crate::rules::{LocalAddress, PodChain, PodName};
 
 /// The group of a pod of this node.
 enum LocalGroup {
@@ -53,10 +53,10 @@ impl Engine {
             LocalGroup::Undecided | LocalGroup::NeverSelected => None,
         });
         let wanted: BTreeSet<_> = groups.collect();
-        let mut unused = Vec::new();
+        let (mut unused, mut built) = (Vec::new(), BuiltChains::new());
         for id in &wanted {
             if !self.groups.contains_key(id) || changed.contains(id) {
-                let chains = TrafficDirection::ALL.map(|direction| self.build(*id, direction));
+                let chains = self.build(*id, &mut built);
                 unused.extend(self.groups.insert(*id, chains));
             }
         }
@@ -131,9 +131,9 @@ impl Engine {
         }
     }
 
-    fn build(&mut self, id: GroupId, direction: TrafficDirection) -> PodChain {
+    fn build(&mut self, id: GroupId, built: &mut BuiltChains) -> [PodChain; 2] {
         let Some(group) = self.cluster.group(id) else {
-            return PodChain::Undecided;
+            return [PodChain::Undecided; 2];
         };
         let key = Arc::clone(&group.key);
         let mut builder = ChainBuilder {
@@ -142,6 +142,6 @@ impl Engine {
             chains: &mut self.chains,
             draft: &mut self.draft,
         };
-        builder.build(&key, direction)
+        builder.build(&key, built)
     }
 }

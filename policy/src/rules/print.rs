@@ -58,7 +58,7 @@ impl Ruleset {
     fn chain_block(&self, id: ChainId, chain: &RuleChain) -> Result<String, fmt::Error> {
         let mut block = String::new();
         writeln!(block, "chain {} ({})", id.0, chain.direction)?;
-        for rule in &chain.rules {
+        for rule in chain.rules.iter() {
             writeln!(block, "  {}", self.rule_line(rule, chain.direction))?;
         }
         writeln!(block, "  {}", self.end_line(&chain.end))?;

@@ -38,17 +38,18 @@ fn ruleset() -> Ruleset {
     let network = "10.0.0.0/30".parse().unwrap();
     let rest = RuleChain {
         direction: TrafficDirection::Ingress,
-        rules: vec![rule(
+        rules: [rule(
             RuleAction::Accept,
             RulePeer::Pods(SetId(0)),
             tcp(5432, 5432),
             None,
-        )],
+        )]
+        .into(),
         end: ChainEnd::Deny([source(None).policy].into()),
     };
     let admin = RuleChain {
         direction: TrafficDirection::Ingress,
-        rules: vec![
+        rules: [
             rule(
                 RuleAction::Deny,
                 RulePeer::Everything,
@@ -67,7 +68,8 @@ fn ruleset() -> Ruleset {
                 tcp(0, u16::MAX),
                 Some("3"),
             ),
-        ],
+        ]
+        .into(),
         end: ChainEnd::Continue(ChainId(0)),
     };
     let local = LocalAddress {

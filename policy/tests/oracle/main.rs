@@ -75,7 +75,7 @@ fn check(events: &[PolicyEvent]) -> Result<(), TestCaseError> {
 fn check_references(ruleset: &Ruleset) -> Result<(), TestCaseError> {
     use policy::rules::{ChainEnd, ChainRule, PodChain};
     use std::collections::BTreeSet;
-    let rules = ruleset.chains.values().flat_map(|chain| &chain.rules);
+    let rules = ruleset.chains.values().flat_map(|chain| chain.rules.iter());
     let sets: BTreeSet<_> = rules.flat_map(ChainRule::sets).collect();
     same(&sets, &ruleset.sets.keys().copied().collect(), || {
         "sets".to_owned()
