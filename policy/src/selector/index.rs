@@ -65,9 +65,9 @@ impl<I: Ord + Copy> SelectorIndex<I> {
         }
     }
 
-    /// All selectors that match a pod of the namespace with these labels, and perhaps others.
-    pub fn candidates(&self, namespace: &str, labels: &LabelSet) -> BTreeSet<I> {
-        let mut found = self.others.clone();
+    /// All selectors that match a pod of the namespace with these labels, and perhaps others; sorted.
+    pub fn candidates(&self, namespace: &str, labels: &LabelSet) -> Vec<I> {
+        let mut found: Vec<I> = self.others.iter().copied().collect();
         found.extend(self.by_namespace.get(namespace).into_iter().flatten());
         for (key, value) in labels.iter() {
             let by_value = self.by_label.get(key);
@@ -75,6 +75,8 @@ impl<I: Ord + Copy> SelectorIndex<I> {
             found.extend(of_label.into_iter().flatten());
             found.extend(self.by_key.get(key).into_iter().flatten());
         }
+        found.sort_unstable();
+        found.dedup();
         found
     }
 }
