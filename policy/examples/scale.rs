@@ -100,7 +100,7 @@ fn measure(engine: &mut Engine, what: &str, events: impl Fn(u32) -> Vec<PolicyEv
     for event in (0..EVENTS).flat_map(events) {
         let start = cpu_time();
         std::hint::black_box(engine.apply(event));
-        times.push(cpu_time() - start);
+        times.push(cpu_time().saturating_sub(start));
     }
     times.sort();
     let at = |percent: usize| -> Duration { times[(times.len() - 1) * percent / 100] };
