@@ -91,7 +91,8 @@ struct Container {
 struct ContainerPort {
     name: Option<String>,
     protocol: Option<String>,
-    container_port: u32,
+    #[serde(rename = "containerPort")]
+    number: u32,
 }
 
 #[derive(Default, Deserialize)]
@@ -149,7 +150,7 @@ impl ContainerPort {
     fn named(&self) -> Option<NamedPort> {
         let name = self.name.clone().filter(|name| !name.is_empty())?;
         let protocol = L4Protocol::parse(self.protocol.as_deref().unwrap_or("TCP"))?;
-        let port = u16::try_from(self.container_port).ok()?;
+        let port = u16::try_from(self.number).ok()?;
         Some(NamedPort {
             name,
             protocol,

@@ -52,7 +52,7 @@ fn object_with_nulls_is_read() {
 #[test]
 fn peers_of_both_directions_are_read() {
     let policy: ClusterNetworkPolicy = read(
-        r#"
+        r"
 metadata: {name: first}
 spec:
   tier: Admin
@@ -61,7 +61,7 @@ spec:
   ingress: [{action: Deny, from: [{pods: {namespaceSelector: {}, podSelector: {matchLabels: {a: b}}}}]}]
   egress: [{name: out, action: Accept, to: [{networks: [10.0.0.0/8]}, {later: 1}],
             protocols: [{tcp: {destinationPort: {range: {start: 1, end: 9}}}}]}]
-"#,
+",
     );
     assert!(policy.spec.ingress[0].peers[0].pods.is_some());
     assert_eq!(policy.spec.egress[0].peers.len(), 2);

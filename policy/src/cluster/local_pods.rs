@@ -44,7 +44,7 @@ impl std::fmt::Display for UndecidedReason {
 /// All pods of this node.
 #[derive(Debug, Default)]
 pub struct LocalPods {
-    by_id: BTreeMap<Arc<str>, LocalPod>,
+    all: BTreeMap<Arc<str>, LocalPod>,
     by_name: HashMap<PodName, BTreeSet<Arc<str>>>,
     /// The last one has the address: the ledger frees it before another gets it, but that may be seen
     /// in the other order.
@@ -54,23 +54,23 @@ pub struct LocalPods {
 impl LocalPods {
     /// All of them, in the order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = &LocalPod> {
-        self.by_id.values()
+        self.all.values()
     }
 
     /// The pod that has an address.
     pub fn holder(&self, address: IpAddr) -> Option<&LocalPod> {
-        self.by_id.get(self.by_address.get(&address)?.last()?)
+        self.all.get(self.by_address.get(&address)?.last()?)
     }
 
     /// Those with this name: more than one while a pod is replaced.
     pub fn named(&self, name: &PodName) -> impl Iterator<Item = &LocalPod> {
         let ids = self.by_name.get(name).into_iter().flatten();
-        ids.filter_map(|id| self.by_id.get(id))
+        ids.filter_map(|id| self.all.get(id))
     }
 
     /// By its id.
     pub fn get(&self, id: &str) -> Option<&LocalPod> {
-        self.by_id.get(id)
+        self.all.get(id)
     }
 
     fn insert(&mut self, pod: LocalPod) {
@@ -83,11 +83,11 @@ impl LocalPods {
                 .or_default()
                 .push(Arc::clone(&id));
         }
-        self.by_id.insert(id, pod);
+        self.all.insert(id, pod);
     }
 
     fn remove(&mut self, id: &str) -> Option<LocalPod> {
-        let pod = self.by_id.remove(id)?;
+        let pod = self.all.remove(id)?;
         for address in &pod.addresses {
             if let Some(ids) = self.by_address.get_mut(address) {
                 ids.retain(|it| **it != *id);

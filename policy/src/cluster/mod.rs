@@ -11,13 +11,11 @@ mod pods;
 mod policies;
 mod texts;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use slab::Slab;
-
-use crate::policies::{CompiledPolicy, PolicyTier};
 
 pub use groups::{GroupId, GroupKey, PodGroup};
 pub use local_pods::{LocalPod, LocalPods, UndecidedReason};
@@ -25,6 +23,7 @@ pub use namespaces::NamespaceRecord;
 pub use pods::{PodId, PodRecord};
 
 use groups::Groups;
+use policies::Policies;
 use texts::Texts;
 
 /// The cluster, as the events so far tell it.
@@ -38,8 +37,7 @@ pub struct Cluster {
     claims: HashMap<IpAddr, Vec<PodId>>,
     /// The pods of this node.
     local: LocalPods,
-    /// In the order of their evaluation.
-    cluster_policies: BTreeMap<(PolicyTier, i32, Arc<str>), Arc<CompiledPolicy>>,
+    policies: Policies,
 }
 
 impl Cluster {

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::{Cluster, GroupId, PodId};
-use crate::policies::CompiledPolicy;
 use crate::selector::{LabelSet, NamespaceScope};
 
 /// What is known of a namespace. It exists as long as something of it is known.
@@ -16,8 +15,6 @@ pub struct NamespaceRecord {
     pub(super) pods: HashMap<Arc<str>, PodId>,
     /// The groups of its pods.
     pub groups: BTreeSet<GroupId>,
-    /// Its policies by name.
-    pub policies: BTreeMap<Arc<str>, Arc<CompiledPolicy>>,
 }
 
 impl Cluster {
@@ -64,10 +61,8 @@ impl Cluster {
     ) {
         if let Some(record) = self.namespaces.get_mut(name) {
             change(record);
-            let is_empty = record.labels.is_none()
-                && record.pods.is_empty()
-                && record.groups.is_empty()
-                && record.policies.is_empty();
+            let is_empty =
+                record.labels.is_none() && record.pods.is_empty() && record.groups.is_empty();
             if is_empty {
                 self.namespaces.remove(name);
             }

@@ -1,68 +1,81 @@
 //! Policies.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use slab::Slab;
+
 use super::{Cluster, GroupKey};
-use crate::policies::{CompiledPolicy, PolicyTier};
+use crate::policies::CompiledPolicy;
 use crate::rules::PolicyName;
+use crate::selector::SelectorIndex;
+
+/// All policies, and which of them may select a pod.
+#[derive(Debug, Default)]
+pub(super) struct Policies {
+    all: Slab<Arc<CompiledPolicy>>,
+    by_name: HashMap<PolicyName, usize>,
+    subjects: SelectorIndex<usize>,
+}
+
+impl Policies {
+    fn insert(&mut self, policy: &Arc<CompiledPolicy>) {
+        let id = self.all.insert(Arc::clone(policy));
+        self.by_name.insert(policy.name.clone(), id);
+        if let Some(subject) = &policy.subject {
+            self.subjects.insert(subject, id);
+        }
+    }
+
+    fn remove(&mut self, name: &PolicyName) -> Option<Arc<CompiledPolicy>> {
+        let id = self.by_name.remove(name)?;
+        let policy = self.all.remove(id);
+        if let Some(subject) = &policy.subject {
+            self.subjects.remove(subject, id);
+        }
+        Some(policy)
+    }
+}
 
 impl Cluster {
     /// Adds or replaces a policy; the one before is returned.
     pub(crate) fn put_policy(
         &mut self,
-        policy: Arc<CompiledPolicy>,
+        policy: &Arc<CompiledPolicy>,
     ) -> Option<Arc<CompiledPolicy>> {
-        let before = self.remove_policy(&policy.name);
-        match &policy.name {
-            PolicyName::Namespaced { namespace, name } => {
-                let (namespace, name) = (self.texts.share(namespace), Arc::clone(name));
-                let record = self.namespaces.entry(namespace).or_default();
-                record.policies.insert(name, policy);
-            }
-            PolicyName::Cluster(name) => {
-                let key = (policy.tier, policy.priority, Arc::clone(name));
-                self.cluster_policies.insert(key, policy);
-            }
-        }
+        let before = self.policies.remove(&policy.name);
+        self.policies.insert(policy);
         before
     }
 
     /// Removes a policy, which is returned.
     pub(crate) fn remove_policy(&mut self, name: &PolicyName) -> Option<Arc<CompiledPolicy>> {
-        match name {
-            PolicyName::Namespaced { namespace, name } => {
-                let mut before = None;
-                self.change_namespace(namespace, |it| before = it.policies.remove(name));
-                before
-            }
-            PolicyName::Cluster(name) => {
-                let keys = self.cluster_policies.keys();
-                let key = keys.into_iter().find(|(_, _, it)| it == name).cloned()?;
-                self.cluster_policies.remove(&key)
-            }
-        }
+        self.policies.remove(name)
     }
 
-    /// All policies: those of the cluster in the order of their evaluation, then those of namespaces.
+    /// All policies, in no order.
     pub fn policies(&self) -> impl Iterator<Item = &Arc<CompiledPolicy>> {
-        let namespaces = self.namespaces.values();
-        let of_namespaces = namespaces.flat_map(|it| it.policies.values());
-        self.cluster_policies.values().chain(of_namespaces)
+        self.policies.all.iter().map(|(_, policy)| policy)
     }
 
-    /// The policies of a tier that select the pods of a group, in the order of their evaluation.
-    pub fn selecting<'a>(
-        &'a self,
-        tier: PolicyTier,
-        group: &'a GroupKey,
-    ) -> impl Iterator<Item = &'a Arc<CompiledPolicy>> {
-        let namespace = self.namespaces.get(&group.namespace);
-        let labels = namespace.and_then(|it| it.labels.as_ref());
-        let of_cluster = self.cluster_policies.values();
-        let of_namespace = namespace.into_iter().flat_map(|it| it.policies.values());
-        let both = of_cluster
-            .chain(of_namespace)
-            .filter(move |it| it.tier == tier);
-        both.filter(move |it| it.selects(&group.namespace, labels, &group.labels))
+    /// The policies that select the pods of a group, in the order of their evaluation: by tier, priority
+    /// and name.
+    pub fn selecting(&self, group: &GroupKey) -> Vec<Arc<CompiledPolicy>> {
+        let labels = self.namespace_labels(&group.namespace);
+        let candidates = self
+            .policies
+            .subjects
+            .candidates(&group.namespace, &group.labels);
+        let policies = candidates
+            .into_iter()
+            .filter_map(|id| self.policies.all.get(id));
+        let selecting = policies.filter(|it| it.selects(&group.namespace, labels, &group.labels));
+        let mut selecting: Vec<_> = selecting.cloned().collect();
+        selecting.sort_by(|one, other| {
+            let key = |it: &CompiledPolicy| (it.tier, it.priority);
+            let by_key = key(one).cmp(&key(other));
+            by_key.then_with(|| one.name.cmp(&other.name))
+        });
+        selecting
     }
 }

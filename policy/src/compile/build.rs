@@ -1,15 +1,16 @@
 //! The chains of a group of pods, from the policies that select it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::chains::ChainTable;
 use super::draft::Draft;
 use super::sets::{SetKey, SetTable};
+use crate::api::NamedPort;
 use crate::cluster::{Cluster, GroupKey};
 use crate::policies::{CompiledPeer, CompiledPolicy, CompiledRule, PolicyTier, PortMatch};
 use crate::rules::{
-    ChainEnd, ChainRule, PodChain, RuleChain, RulePeer, RulePorts, TrafficDirection,
+    ChainEnd, ChainRule, PodChain, RuleChain, RulePeer, RulePorts, SetId, TrafficDirection,
 };
 use crate::selector::PodSelector;
 
@@ -21,12 +22,42 @@ pub(super) struct ChainBuilder<'a> {
     pub(super) draft: &'a mut Draft,
 }
 
+/// Chains that were built for the same policies, named ports and direction. A policy stands for itself
+/// by its address: all of them live as long as this.
+pub(super) type BuiltChains = HashMap<
+    (
+        Vec<*const CompiledPolicy>,
+        Box<[NamedPort]>,
+        TrafficDirection,
+    ),
+    PodChain,
+>;
+
 impl ChainBuilder<'_> {
-    /// The chain of a group for a direction, used once more.
-    pub(super) fn build(&mut self, group: &GroupKey, direction: TrafficDirection) -> PodChain {
-        let admin = self.selecting(PolicyTier::Admin, group);
-        let admin = self.rules(&admin, group, direction);
-        let rest = self.build_rest(group, direction);
+    /// The chains of a group, for egress and for ingress, used once more.
+    pub(super) fn build(&mut self, group: &GroupKey, built: &mut BuiltChains) -> [PodChain; 2] {
+        let selecting = self.cluster.selecting(group);
+        let policies: Vec<_> = selecting.iter().map(Arc::as_ptr).collect();
+        TrafficDirection::ALL.map(|direction| {
+            let key = (policies.clone(), group.ports.clone(), direction);
+            if let Some(chain) = built.get(&key) {
+                self.chains.share(*chain);
+                return *chain;
+            }
+            let chain = self.build_direction(&selecting, group, direction);
+            built.insert(key, chain);
+            chain
+        })
+    }
+
+    fn build_direction(
+        &mut self,
+        selecting: &[Arc<CompiledPolicy>],
+        group: &GroupKey,
+        direction: TrafficDirection,
+    ) -> PodChain {
+        let admin = self.rules(of_tier(selecting, PolicyTier::Admin), group, direction);
+        let rest = self.build_rest(selecting, group, direction);
         if admin.is_empty() {
             return rest;
         }
@@ -38,27 +69,28 @@ impl ChainBuilder<'_> {
     }
 
     /// What comes after the policies of the tier `Admin`.
-    fn build_rest(&mut self, group: &GroupKey, direction: TrafficDirection) -> PodChain {
-        let mut isolating = self.selecting(PolicyTier::NetworkPolicy, group);
-        isolating.retain(|it| it.does_isolate(direction));
+    fn build_rest(
+        &mut self,
+        selecting: &[Arc<CompiledPolicy>],
+        group: &GroupKey,
+        direction: TrafficDirection,
+    ) -> PodChain {
+        let isolating = of_tier(selecting, PolicyTier::NetworkPolicy);
+        let isolating: Vec<_> = isolating.filter(|it| it.does_isolate(direction)).collect();
         if isolating.is_empty() {
-            let baseline = self.selecting(PolicyTier::Baseline, group);
-            let baseline = self.rules(&baseline, group, direction);
+            let baseline = of_tier(selecting, PolicyTier::Baseline);
+            let baseline = self.rules(baseline, group, direction);
             if baseline.is_empty() {
                 return PodChain::NotIsolated;
             }
             return self.acquire(direction, baseline, ChainEnd::Accept);
         }
-        let mut rules = self.rules(&isolating, group, direction);
+        let names = isolating.iter().map(|it| it.name.clone()).collect();
+        let mut rules = self.rules(isolating.into_iter(), group, direction);
         // Several policies often allow the same. The first in the order of the names is kept.
         let mut seen = HashSet::new();
         rules.retain(|it| seen.insert((it.peer.clone(), it.ports.clone())));
-        let names = isolating.iter().map(|it| it.name.clone());
-        self.acquire(direction, rules, ChainEnd::Deny(names.collect()))
-    }
-
-    fn selecting(&self, tier: PolicyTier, group: &GroupKey) -> Vec<Arc<CompiledPolicy>> {
-        self.cluster.selecting(tier, group).cloned().collect()
+        self.acquire(direction, rules, ChainEnd::Deny(names))
     }
 
     fn acquire(
@@ -69,7 +101,7 @@ impl ChainBuilder<'_> {
     ) -> PodChain {
         let chain = RuleChain {
             direction,
-            rules,
+            rules: rules.into(),
             end,
         };
         PodChain::Chain(
@@ -78,14 +110,14 @@ impl ChainBuilder<'_> {
         )
     }
 
-    fn rules(
+    fn rules<'a>(
         &mut self,
-        policies: &[Arc<CompiledPolicy>],
+        policies: impl Iterator<Item = &'a Arc<CompiledPolicy>>,
         group: &GroupKey,
         direction: TrafficDirection,
     ) -> Vec<ChainRule> {
         let mut rules = Vec::new();
-        for rule in policies.iter().flat_map(|it| it.rules(direction)) {
+        for rule in policies.flat_map(|it| it.rules(direction)) {
             for peer in &rule.peers {
                 self.add_rules(rule, peer, group, direction, &mut rules);
             }
@@ -148,9 +180,16 @@ impl ChainBuilder<'_> {
         }
     }
 
-    fn ensure(&mut self, key: SetKey) -> crate::rules::SetId {
+    fn ensure(&mut self, key: SetKey) -> SetId {
         self.sets.ensure(key, self.cluster, self.draft)
     }
+}
+
+fn of_tier(
+    policies: &[Arc<CompiledPolicy>],
+    tier: PolicyTier,
+) -> impl Iterator<Item = &Arc<CompiledPolicy>> {
+    policies.iter().filter(move |it| it.tier == tier)
 }
 
 fn chain_rule(rule: &CompiledRule, peer: RulePeer, ports: RulePorts) -> ChainRule {

@@ -47,6 +47,15 @@ impl ChainTable {
         id
     }
 
+    /// Uses a chain once more.
+    pub(super) fn share(&mut self, chain: PodChain) {
+        if let PodChain::Chain(id) = chain
+            && let Some((_, uses)) = self.uses.get_mut(&id)
+        {
+            *uses += 1;
+        }
+    }
+
     /// Ends one use, and removes the chain with the last, and its sets and what continues it likewise.
     pub(super) fn release(
         &mut self,

@@ -119,13 +119,13 @@ impl Engine {
         let name = PodName::new(&pod.namespace, &pod.name);
         let mut touched = self.addresses_named(&name);
         touched.extend(&pod.addresses);
-        self.change_members(touched, |cluster| cluster.put_pod(pod));
+        self.change_members(&touched, |cluster| cluster.put_pod(pod));
         self.refresh_named(&name);
     }
 
     fn remove_pod(&mut self, name: &PodName) {
         let touched = self.addresses_named(name);
-        self.change_members(touched, |cluster| {
+        self.change_members(&touched, |cluster| {
             cluster.remove_pod(&name.namespace, &name.name);
         });
         self.refresh_named(name);
@@ -135,13 +135,13 @@ impl Engine {
         let mut touched = self.addresses_of_local(&pod.id);
         touched.extend(self.addresses_named(&pod.name));
         touched.extend(&pod.addresses);
-        self.change_members(touched, |cluster| cluster.put_local(pod));
+        self.change_members(&touched, |cluster| cluster.put_local(pod));
         self.refresh(&BTreeSet::new());
     }
 
     fn remove_local(&mut self, id: &str) {
         let touched = self.addresses_of_local(id);
-        self.change_members(touched, |cluster| cluster.remove_local(id));
+        self.change_members(&touched, |cluster| cluster.remove_local(id));
         self.refresh(&BTreeSet::new());
     }
 
@@ -171,7 +171,7 @@ impl Engine {
                 touched.extend(pods.flat_map(|pod| self.cluster.addresses_of(*pod)));
             }
         }
-        self.change_members(touched, |cluster| {
+        self.change_members(&touched, |cluster| {
             cluster.put_namespace(name, labels);
             for id in moved {
                 if let Some(group) = cluster.group_mut(id) {
@@ -184,7 +184,7 @@ impl Engine {
 
     fn put_policy(&mut self, policy: CompiledPolicy) {
         let policy = Arc::new(policy);
-        let before = self.cluster.put_policy(Arc::clone(&policy));
+        let before = self.cluster.put_policy(&policy);
         if before.as_ref() != Some(&policy) {
             let both: Vec<_> = before.into_iter().chain([policy]).collect();
             self.refresh_selected(&both);
@@ -212,10 +212,10 @@ impl Engine {
     }
 
     /// Changes which pods have which of some addresses, and the elements of the sets with it.
-    fn change_members(&mut self, touched: BTreeSet<IpAddr>, change: impl FnOnce(&mut Cluster)) {
-        let before = self.sets.memberships(&touched, &mut self.cluster);
+    fn change_members(&mut self, touched: &BTreeSet<IpAddr>, change: impl FnOnce(&mut Cluster)) {
+        let before = self.sets.memberships(touched, &mut self.cluster);
         change(&mut self.cluster);
-        let after = self.sets.memberships(&touched, &mut self.cluster);
+        let after = self.sets.memberships(touched, &mut self.cluster);
         for (set, element) in before.difference(&after) {
             self.draft.remove_element(*set, *element);
         }

@@ -86,9 +86,8 @@ impl Judge<'_> {
         if let Some(verdict) = self.ask_cluster(PolicyTier::Admin, group, steps) {
             return verdict;
         }
-        let isolating = self.cluster.selecting(PolicyTier::NetworkPolicy, group);
-        let isolating = isolating.filter(|it| it.does_isolate(self.direction));
-        let isolating: Vec<_> = isolating.collect();
+        let mut isolating = self.selecting(PolicyTier::NetworkPolicy, group);
+        isolating.retain(|it| it.does_isolate(self.direction));
         for policy in &isolating {
             if let Some((action, source)) = self.ask(policy, steps) {
                 let reason = VerdictReason::Rule(source);
@@ -102,9 +101,10 @@ impl Judge<'_> {
         if let Some(verdict) = self.ask_cluster(PolicyTier::Baseline, group, steps) {
             return verdict;
         }
-        let reason = match steps.is_empty() {
-            true => VerdictReason::NotIsolated,
-            false => VerdictReason::NoRule,
+        let reason = if steps.is_empty() {
+            VerdictReason::NotIsolated
+        } else {
+            VerdictReason::NoRule
         };
         DirectionVerdict::new(true, reason)
     }
@@ -116,8 +116,8 @@ impl Judge<'_> {
         group: &GroupKey,
         steps: &mut Vec<ExplainStep>,
     ) -> Option<DirectionVerdict> {
-        for policy in self.cluster.selecting(tier, group) {
-            match self.ask(policy, steps) {
+        for policy in self.selecting(tier, group) {
+            match self.ask(&policy, steps) {
                 None => {}
                 Some((RuleAction::Pass, _)) => return None,
                 Some((action, source)) => {
@@ -127,6 +127,12 @@ impl Judge<'_> {
             }
         }
         None
+    }
+
+    fn selecting(&self, tier: PolicyTier, group: &GroupKey) -> Vec<Arc<CompiledPolicy>> {
+        let mut selecting = self.cluster.selecting(group);
+        selecting.retain(|it| it.tier == tier);
+        selecting
     }
 
     fn ask(

@@ -15,3 +15,6 @@ pub use engine::{Engine, PolicyProblem, UndecidedPod};
 pub use event::PolicyEvent;
 pub use explain::{ExplainError, Explanation};
 pub use judge::{DirectionExplanation, ExplainStep, StepOutcome};
+
+#[cfg(test)]
+mod tests;

@@ -4,11 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::build::ChainBuilder;
+use super::build::{BuiltChains, ChainBuilder};
 use super::engine::Engine;
 use crate::cluster::{GroupId, LocalPod};
 use crate::policies::CompiledPolicy;
-use crate::rules::{LocalAddress, PodChain, PodName, TrafficDirection};
+use crate::rules::{LocalAddress, PodChain, PodName};
+
+/// The group of a pod of this node.
+enum LocalGroup {
+    /// It is not known yet.
+    Undecided,
+    /// None: no policy can select the pod.
+    NeverSelected,
+    Group(GroupId),
+}
 
 impl Engine {
     /// Judges the groups anew that some policies select.
@@ -39,11 +48,15 @@ impl Engine {
     pub(super) fn refresh(&mut self, changed: &BTreeSet<GroupId>) {
         let locals = self.cluster.local().iter();
         let locals = locals.filter(|it| self.held_addresses(it).next().is_some());
-        let wanted: BTreeSet<_> = locals.filter_map(|it| self.group_of(it)?).collect();
-        let mut unused = Vec::new();
+        let groups = locals.filter_map(|it| match self.group_of(it) {
+            LocalGroup::Group(id) => Some(id),
+            LocalGroup::Undecided | LocalGroup::NeverSelected => None,
+        });
+        let wanted: BTreeSet<_> = groups.collect();
+        let (mut unused, mut built) = (Vec::new(), BuiltChains::new());
         for id in &wanted {
             if !self.groups.contains_key(id) || changed.contains(id) {
-                let chains = TrafficDirection::ALL.map(|direction| self.build(*id, direction));
+                let chains = self.build(*id, &mut built);
                 unused.extend(self.groups.insert(*id, chains));
             }
         }
@@ -69,13 +82,12 @@ impl Engine {
         let mut addresses = BTreeMap::<IpAddr, LocalAddress>::new();
         for local in self.cluster.local().iter() {
             let chains = match self.group_of(local) {
-                None => [PodChain::Undecided; 2],
-                Some(None) => [PodChain::NotIsolated; 2],
-                Some(Some(id)) => self
-                    .groups
-                    .get(&id)
-                    .copied()
-                    .unwrap_or([PodChain::Undecided; 2]),
+                LocalGroup::Undecided => [PodChain::Undecided; 2],
+                LocalGroup::NeverSelected => [PodChain::NotIsolated; 2],
+                LocalGroup::Group(id) => {
+                    let chains = self.groups.get(&id).copied();
+                    chains.unwrap_or([PodChain::Undecided; 2])
+                }
             };
             for address in self.held_addresses(local) {
                 let [egress, ingress] = chains;
@@ -93,8 +105,9 @@ impl Engine {
             .filter(|it| !addresses.contains_key(it))
             .copied()
             .collect();
-        gone.into_iter()
-            .for_each(|it| self.draft.set_local(it, None));
+        for address in gone {
+            self.draft.set_local(address, None);
+        }
         for (address, local) in addresses {
             self.draft.set_local(address, Some(local));
         }
@@ -108,16 +121,19 @@ impl Engine {
         })
     }
 
-    /// The group of a pod of this node: `None` if it is not decided, and `Some(None)` if no policy can
-    /// select it.
-    fn group_of(&self, local: &LocalPod) -> Option<Option<GroupId>> {
-        let id = self.cluster.decide(local).ok()?;
-        Some(self.cluster.pod(id)?.group)
+    fn group_of(&self, local: &LocalPod) -> LocalGroup {
+        let pod = self.cluster.decide(local).ok();
+        match pod.and_then(|id| self.cluster.pod(id)) {
+            None => LocalGroup::Undecided,
+            Some(pod) => pod
+                .group
+                .map_or(LocalGroup::NeverSelected, LocalGroup::Group),
+        }
     }
 
-    fn build(&mut self, id: GroupId, direction: TrafficDirection) -> PodChain {
+    fn build(&mut self, id: GroupId, built: &mut BuiltChains) -> [PodChain; 2] {
         let Some(group) = self.cluster.group(id) else {
-            return PodChain::Undecided;
+            return [PodChain::Undecided; 2];
         };
         let key = Arc::clone(&group.key);
         let mut builder = ChainBuilder {
@@ -126,6 +142,6 @@ impl Engine {
             chains: &mut self.chains,
             draft: &mut self.draft,
         };
-        builder.build(&key, direction)
+        builder.build(&key, built)
     }
 }

@@ -128,3 +128,6 @@ impl CompiledPolicy {
 fn note<T>(problems: &mut Vec<String>, part: Result<T, String>) -> Option<T> {
     part.map_err(|problem| problems.push(problem)).ok()
 }
+
+#[cfg(test)]
+mod tests;

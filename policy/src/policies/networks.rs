@@ -70,7 +70,9 @@ fn parse_all<'a>(texts: impl IntoIterator<Item = &'a String>) -> Result<Vec<IpNe
     let networks = texts.into_iter().map(parse);
     let mut networks = networks.collect::<Result<Vec<_>, _>>()?;
     // Host bits say nothing: the API server accepts them with a warning.
-    networks.iter_mut().for_each(|it| *it = it.trunc());
+    for network in &mut networks {
+        *network = network.trunc();
+    }
     networks.sort();
     networks.dedup();
     Ok(networks)

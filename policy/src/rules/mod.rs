@@ -36,3 +36,6 @@ pub struct Ruleset {
     /// The addresses of the node's own pods. An address always reaches itself.
     pub local: BTreeMap<IpAddr, LocalAddress>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,32 +19,15 @@ impl Ruleset {
             TrafficDirection::Egress => "to",
             TrafficDirection::Ingress => "from",
         };
-        let mut line = rule.action.to_string();
-        if let RulePorts::Range {
-            protocol,
-            first,
-            last,
-        } = &rule.ports
-        {
-            line += &format!(" {protocol}");
-            match (first, last) {
-                (0, &u16::MAX) => {}
-                (first, last) if first == last => line += &format!(" {first}"),
-                (first, last) => line += &format!(" {first}-{last}"),
+        let (action, ports) = (rule.action, ports(&rule.ports));
+        let peer = match (&rule.peer, &rule.ports) {
+            (RulePeer::Everything, RulePorts::Named(id)) => self.description(*id).to_owned(),
+            (peer, RulePorts::Named(id)) => {
+                format!("{}, there {}", self.peer(peer), self.description(*id))
             }
-        }
-        match (&rule.peer, &rule.ports) {
-            (RulePeer::Everything, RulePorts::Named(id)) => {
-                line += &format!(" {word} {}", self.description(*id));
-            }
-            (peer, ports) => {
-                line += &format!(" {word} {}", self.peer(peer));
-                if let RulePorts::Named(id) = ports {
-                    line += &format!(", there {}", self.description(*id));
-                }
-            }
-        }
-        with_comment(&line, &rule.source)
+            (peer, _) => self.peer(peer),
+        };
+        with_comment(&format!("{action}{ports} {word} {peer}"), &rule.source)
     }
 
     /// What comes after the rules of a chain, in one line.
@@ -75,11 +58,33 @@ impl Ruleset {
     fn chain_block(&self, id: ChainId, chain: &RuleChain) -> Result<String, fmt::Error> {
         let mut block = String::new();
         writeln!(block, "chain {} ({})", id.0, chain.direction)?;
-        for rule in &chain.rules {
+        for rule in chain.rules.iter() {
             writeln!(block, "  {}", self.rule_line(rule, chain.direction))?;
         }
         writeln!(block, "  {}", self.end_line(&chain.end))?;
         Ok(block)
+    }
+}
+
+/// Ports by number, with a space before them.
+fn ports(ports: &RulePorts) -> String {
+    match ports {
+        RulePorts::Any | RulePorts::Named(_) => String::new(),
+        RulePorts::Range {
+            protocol,
+            first: 0,
+            last: u16::MAX,
+        } => format!(" {protocol}"),
+        RulePorts::Range {
+            protocol,
+            first,
+            last,
+        } if first == last => format!(" {protocol} {first}"),
+        RulePorts::Range {
+            protocol,
+            first,
+            last,
+        } => format!(" {protocol} {first}-{last}"),
     }
 }
 

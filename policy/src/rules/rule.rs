@@ -167,8 +167,8 @@ pub enum ChainEnd {
 pub struct RuleChain {
     /// Which direction it judges.
     pub direction: TrafficDirection,
-    /// The rules, in their order.
-    pub rules: Vec<ChainRule>,
+    /// The rules, in their order. Clones share them.
+    pub rules: Arc<[ChainRule]>,
     /// What comes after them.
     pub end: ChainEnd,
 }

@@ -49,23 +49,25 @@ impl<I: Ord + Copy> SelectorIndex<I> {
     pub fn remove(&mut self, selector: &PodSelector, id: I) {
         if let Some((key, values)) = selector.pods.required_labels() {
             if let Some(by_value) = self.by_label.get_mut(key) {
-                values.iter().for_each(|it| remove_from(by_value, it, id));
+                for value in values {
+                    remove_from(by_value, value, &id);
+                }
                 if by_value.is_empty() {
                     self.by_label.remove(key);
                 }
             }
         } else if let Some(key) = selector.pods.required_key() {
-            remove_from(&mut self.by_key, key, id);
+            remove_from(&mut self.by_key, key, &id);
         } else if let NamespaceScope::Named(name) = &selector.namespaces {
-            remove_from(&mut self.by_namespace, name, id);
+            remove_from(&mut self.by_namespace, name, &id);
         } else {
             self.others.remove(&id);
         }
     }
 
-    /// All selectors that match a pod of the namespace with these labels, and perhaps others.
-    pub fn candidates(&self, namespace: &str, labels: &LabelSet) -> BTreeSet<I> {
-        let mut found = self.others.clone();
+    /// All selectors that match a pod of the namespace with these labels, and perhaps others; sorted.
+    pub fn candidates(&self, namespace: &str, labels: &LabelSet) -> Vec<I> {
+        let mut found: Vec<I> = self.others.iter().copied().collect();
         found.extend(self.by_namespace.get(namespace).into_iter().flatten());
         for (key, value) in labels.iter() {
             let by_value = self.by_label.get(key);
@@ -73,13 +75,15 @@ impl<I: Ord + Copy> SelectorIndex<I> {
             found.extend(of_label.into_iter().flatten());
             found.extend(self.by_key.get(key).into_iter().flatten());
         }
+        found.sort_unstable();
+        found.dedup();
         found
     }
 }
 
-fn remove_from<I: Ord>(map: &mut HashMap<Arc<str>, BTreeSet<I>>, key: &Arc<str>, id: I) {
+fn remove_from<I: Ord>(map: &mut HashMap<Arc<str>, BTreeSet<I>>, key: &Arc<str>, id: &I) {
     if let Some(ids) = map.get_mut(key) {
-        ids.remove(&id);
+        ids.remove(id);
         if ids.is_empty() {
             map.remove(key);
         }

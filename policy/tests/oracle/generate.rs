@@ -1,23 +1,22 @@
 //! Random events, from few names and addresses, so that they have to do with each other.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use policy::api::{
-    ClusterNetworkPolicy, ClusterNetworkPolicyPeer, ClusterNetworkPolicyPort,
-    ClusterNetworkPolicyProtocol, ClusterNetworkPolicyRule, ClusterNetworkPolicySpec,
-    ClusterNetworkPolicySubject, DestinationPort, IpBlock, L4Protocol, LabelSelector, NamedPort,
-    Namespace, NamespacedPods, NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule,
-    NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec, ObjectMeta, Pod, PortNumberOrName,
-    PortSpan, SelectorRequirement,
+    IpBlock, L4Protocol, LabelSelector, NamedPort, Namespace, NetworkPolicy,
+    NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
+    NetworkPolicySpec, ObjectMeta, Pod, PortNumberOrName,
 };
 use policy::cluster::LocalPod;
 use policy::compile::PolicyEvent;
 use policy::rules::PodName;
-use proptest::collection::{btree_map, vec};
+use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+
+use crate::cluster_policies::cluster_policy;
+use crate::parts::{cidr, labels, selector};
 
 const NAMESPACES: [&str; 3] = ["a", "b", "c"];
 
@@ -68,34 +67,6 @@ pub(crate) fn events() -> impl Strategy<Value = Vec<PolicyEvent>> {
         })
     });
     vec(event, 1..48).prop_map(move |events| seen.iter().cloned().chain(events).collect())
-}
-
-fn labels() -> impl Strategy<Value = BTreeMap<String, String>> {
-    let text = |texts: &'static [&'static str]| select(texts).prop_map(str::to_owned);
-    btree_map(text(&["app", "team"]), text(&["x", "y", "a"]), 0..3)
-}
-
-fn selector() -> impl Strategy<Value = LabelSelector> {
-    let requirement = (
-        select(&["app", "team"][..]),
-        select(&["In", "NotIn", "Exists", "DoesNotExist"][..]),
-        vec(select(&["x", "y", "a"][..]).prop_map(str::to_owned), 1..3),
-    );
-    let requirement = requirement.prop_map(|(key, operator, values)| SelectorRequirement {
-        key: key.to_owned(),
-        operator: operator.to_owned(),
-        values: if operator.ends_with("In") {
-            values
-        } else {
-            Vec::new()
-        },
-    });
-    prop_oneof![
-        2 => Just(LabelSelector::default()),
-        3 => (labels(), vec(requirement, 0..2)).prop_map(|(match_labels, match_expressions)| {
-            LabelSelector { match_labels, match_expressions }
-        }),
-    ]
 }
 
 fn pod_name() -> impl Strategy<Value = PodName> {
@@ -171,19 +142,6 @@ fn local_pod() -> impl Strategy<Value = LocalPod> {
         uid: uid.map(|it| format!("u{it}")),
         addresses,
     })
-}
-
-fn cidr() -> impl Strategy<Value = String> {
-    let cidrs = [
-        "10.0.0.0/30",
-        "10.0.0.0/8",
-        "10.0.0.4/32",
-        "0.0.0.0/0",
-        "fd00::/126",
-        "::/0",
-        "fd00::9/128",
-    ];
-    select(cidrs.to_vec()).prop_map(str::to_owned)
 }
 
 fn ip_block() -> impl Strategy<Value = IpBlock> {
@@ -263,100 +221,6 @@ fn network_policy() -> impl Strategy<Value = NetworkPolicy> {
                 ingress,
                 egress,
                 policy_types: types.into_iter().map(str::to_owned).collect(),
-            },
-        },
-    )
-}
-
-fn namespaced_pods() -> impl Strategy<Value = NamespacedPods> {
-    (selector(), selector()).prop_map(|(namespace_selector, pod_selector)| NamespacedPods {
-        namespace_selector,
-        pod_selector,
-    })
-}
-
-fn cluster_peer() -> impl Strategy<Value = ClusterNetworkPolicyPeer> {
-    let empty = ClusterNetworkPolicyPeer::default;
-    prop_oneof![
-        6 => selector().prop_map(move |it| ClusterNetworkPolicyPeer { namespaces: Some(it), ..empty() }),
-        6 => namespaced_pods().prop_map(move |it| ClusterNetworkPolicyPeer { pods: Some(it), ..empty() }),
-        4 => vec(cidr(), 1..3).prop_map(move |it| ClusterNetworkPolicyPeer { networks: Some(it), ..empty() }),
-        1 => selector().prop_map(move |it| ClusterNetworkPolicyPeer { nodes: Some(it), ..empty() }),
-        1 => Just(empty()),
-    ]
-}
-
-fn cluster_protocol() -> impl Strategy<Value = ClusterNetworkPolicyProtocol> {
-    let number = select(vec![80, 53, 9000]).prop_map(|it| DestinationPort {
-        number: Some(it),
-        range: None,
-    });
-    let range = Just(DestinationPort {
-        number: None,
-        range: Some(PortSpan {
-            start: 79,
-            end: 8080,
-        }),
-    });
-    let port = prop_oneof![number, range].prop_map(|it| ClusterNetworkPolicyPort {
-        destination_port: Some(it),
-    });
-    let empty = ClusterNetworkPolicyProtocol::default;
-    (port, 0..4_u8).prop_map(move |(port, kind)| match kind {
-        0 => ClusterNetworkPolicyProtocol {
-            tcp: Some(port),
-            ..empty()
-        },
-        1 => ClusterNetworkPolicyProtocol {
-            udp: Some(port),
-            ..empty()
-        },
-        2 => ClusterNetworkPolicyProtocol {
-            sctp: Some(port),
-            ..empty()
-        },
-        _ => ClusterNetworkPolicyProtocol {
-            destination_named_port: Some("web".to_owned()),
-            ..empty()
-        },
-    })
-}
-
-fn cluster_policy() -> impl Strategy<Value = ClusterNetworkPolicy> {
-    let rule = || {
-        let action = select(vec!["Accept", "Deny", "Pass"]);
-        let parts = (
-            action,
-            vec(cluster_peer(), 1..3),
-            option::of(vec(cluster_protocol(), 1..3)),
-        );
-        parts.prop_map(|(action, peers, protocols)| ClusterNetworkPolicyRule {
-            name: String::new(),
-            action: action.to_owned(),
-            peers,
-            protocols,
-        })
-    };
-    let subject = prop_oneof![
-        selector().prop_map(|it| (Some(it), None)),
-        namespaced_pods().prop_map(|it| (None, Some(it))),
-    ];
-    let subject =
-        subject.prop_map(|(namespaces, pods)| ClusterNetworkPolicySubject { namespaces, pods });
-    let order = (0..3_u8, select(vec!["Admin", "Baseline"]), 0..2_i32);
-    let parts = (order, subject, vec(rule(), 0..3), vec(rule(), 0..3));
-    parts.prop_map(
-        |((name, tier, priority), subject, ingress, egress)| ClusterNetworkPolicy {
-            metadata: ObjectMeta {
-                name: format!("c{name}"),
-                ..Default::default()
-            },
-            spec: ClusterNetworkPolicySpec {
-                tier: tier.to_owned(),
-                priority,
-                subject,
-                ingress,
-                egress,
             },
         },
     )

@@ -2,8 +2,12 @@
 //! compared with a second evaluator, which knows the text of the API and nothing of the engine; with an
 //! engine that is told only the outcome of the events; and with what its changes add up to.
 
+#![allow(clippy::unwrap_used, reason = "whatever fails here fails the test")]
+
+mod cluster_policies;
 mod evaluate;
 mod generate;
+mod parts;
 mod world;
 
 use std::collections::hash_map::RandomState;
@@ -75,7 +79,7 @@ fn check(events: &[PolicyEvent]) -> Result<(), TestCaseError> {
 fn check_references(ruleset: &Ruleset) -> Result<(), TestCaseError> {
     use policy::rules::{ChainEnd, ChainRule, PodChain};
     use std::collections::BTreeSet;
-    let rules = ruleset.chains.values().flat_map(|chain| &chain.rules);
+    let rules = ruleset.chains.values().flat_map(|chain| chain.rules.iter());
     let sets: BTreeSet<_> = rules.flat_map(ChainRule::sets).collect();
     same(&sets, &ruleset.sets.keys().copied().collect(), || {
         "sets".to_owned()
