@@ -1,6 +1,8 @@
 //! The watch against an API server: what the receiver has is what the server has, whatever happens on
 //! the way.
 
+#![allow(clippy::unwrap_used, reason = "whatever fails here fails the test")]
+
 mod receiver;
 mod server;
 
@@ -9,7 +11,7 @@ use std::time::Duration;
 use lab::apiserver::Faults;
 use serde_json::json;
 
-use self::receiver::Receiver;
+use self::receiver::ClusterReceiver;
 use self::server::{Server, cluster_policy, namespace, network_policy, pod};
 
 #[test]
@@ -18,7 +20,7 @@ fn objects_of_all_kinds_are_read_and_followed() {
         server.put(&namespace("shop"));
         server.put(&pod("shop", "web", "10.244.1.2"));
         server.put(&network_policy("shop", "closed"));
-        let mut receiver = Receiver::start(server, None);
+        let mut receiver = ClusterReceiver::start(server, None);
         receiver.wait_complete().await;
         let first = "np shop/closed; ns default; ns kube-system; ns shop; pod shop/web 10.244.1.2";
         assert_eq!(receiver.objects(), first);
@@ -43,7 +45,7 @@ fn large_list_comes_in_pages_and_new_ones_before_what_is_gone() {
         for number in 0..600 {
             server.put(&pod("default", &format!("old-{number:03}"), "10.244.1.2"));
         }
-        let mut receiver = Receiver::start(server, None);
+        let mut receiver = ClusterReceiver::start(server, None);
         receiver.wait_complete().await;
         assert_eq!(receiver.count("pod"), 600);
         let pages = server.uris("list", "pods");
@@ -68,7 +70,7 @@ fn large_list_comes_in_pages_and_new_ones_before_what_is_gone() {
 fn another_cluster_is_refused_until_it_is_trusted() {
     Server::new().run(async |server| {
         server.put(&pod("default", "web", "10.244.1.2"));
-        let mut receiver = Receiver::start(server, None);
+        let mut receiver = ClusterReceiver::start(server, None);
         receiver.wait_complete().await;
         let before = receiver.objects();
         let ours = receiver.watch.cluster().unwrap();
@@ -92,7 +94,7 @@ fn another_cluster_is_refused_until_it_is_trusted() {
 #[test]
 fn cluster_that_is_not_the_known_one_is_never_complete() {
     Server::new().run(async |server| {
-        let mut receiver = Receiver::start(server, Some(1));
+        let mut receiver = ClusterReceiver::start(server, Some(1));
         receiver.wait_until(|it| it.refusals == 4).await;
         assert_eq!(
             (receiver.objects(), receiver.is_complete),
@@ -108,7 +110,7 @@ fn definition_that_is_not_installed_keeps_nothing_waiting() {
             missing: Some("clusternetworkpolicies"),
             ..Faults::default()
         });
-        let mut receiver = Receiver::start(server, None);
+        let mut receiver = ClusterReceiver::start(server, None);
         receiver.wait_complete().await;
         assert_eq!(receiver.installed, Some(false));
         let asked = server.uris("list", "clusternetworkpolicies").len();
@@ -122,7 +124,7 @@ fn definition_that_is_not_installed_keeps_nothing_waiting() {
 fn outage_is_reported_once_and_changes_nothing() {
     Server::new().run(async |server| {
         server.put(&pod("default", "web", "10.244.1.2"));
-        let mut receiver = Receiver::start(server, None);
+        let mut receiver = ClusterReceiver::start(server, None);
         receiver.wait_complete().await;
         let before = receiver.objects();
         server.revoke();
@@ -150,7 +152,7 @@ fn rights_of_the_four_collections_are_enough() {
         json!({ "apiGroups": [group], "resources": resources, "verbs": ["get", "list", "watch"] })
     });
     Server::with_rules(&rules).run(async |server| {
-        let mut receiver = Receiver::start(server, None);
+        let mut receiver = ClusterReceiver::start(server, None);
         receiver.wait_complete().await;
         assert_eq!((receiver.outages, receiver.installed), (0, Some(true)));
     });

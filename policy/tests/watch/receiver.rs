@@ -11,7 +11,7 @@ use crate::server::Server;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
-pub(crate) struct Receiver {
+pub(crate) struct ClusterReceiver {
     pub(crate) watch: ClusterWatch,
     /// Each object by its kind and name.
     objects: BTreeMap<String, String>,
@@ -21,11 +21,11 @@ pub(crate) struct Receiver {
     pub(crate) outages: usize,
     /// For how many collections another cluster answered.
     pub(crate) refusals: usize,
-    /// For each update about pods, how many are there, or gone (negative).
+    /// For each update, how many pods are there, or gone (negative).
     pub(crate) changes_of_pods: Vec<i32>,
 }
 
-impl Receiver {
+impl ClusterReceiver {
     pub(crate) fn start(server: &Server, known: Option<u64>) -> Self {
         Self {
             watch: ClusterWatch::start(&server.client(), known),
@@ -79,15 +79,15 @@ impl Receiver {
     fn take(&mut self, update: WatchUpdate) {
         match update {
             WatchUpdate::Events(events) => {
-                let is_gone = |it: &&PolicyEvent| matches!(it, PolicyEvent::PodDeleted(_));
-                let is_there = |it: &&PolicyEvent| matches!(it, PolicyEvent::PodApplied(_));
-                let count = |is: &dyn Fn(&&PolicyEvent) -> bool| events.iter().filter(is).count();
-                let change = i32::try_from(count(&is_there)).unwrap()
-                    - i32::try_from(count(&is_gone)).unwrap();
-                if change != 0 {
-                    self.changes_of_pods.push(change);
+                let changes = events.iter().map(|event| match event {
+                    PolicyEvent::PodApplied(_) => 1,
+                    PolicyEvent::PodDeleted(_) => -1,
+                    _ => 0,
+                });
+                self.changes_of_pods.push(changes.sum());
+                for event in events {
+                    self.apply(event);
                 }
-                events.into_iter().for_each(|event| self.apply(event));
             }
             WatchUpdate::Complete => {
                 assert!(!self.is_complete, "this comes once");

@@ -7,22 +7,22 @@ const OURS: &str = "00000000-0000-0001-8000-000000000000";
 const OTHER: &str = "00000000-0000-0002-8000-000000000000";
 
 fn namespaces(names: &str) -> Vec<Namespace> {
-    let named = |name: &str| Namespace {
+    let object = |name: &str| Namespace {
         name: name.to_owned(),
         ..Namespace::default()
     };
-    names.split_whitespace().map(named).collect()
+    names.split_whitespace().map(object).collect()
 }
 
 fn policies(names: &str) -> Vec<ClusterNetworkPolicy> {
-    let named = |name: &str| ClusterNetworkPolicy {
+    let object = |name: &str| ClusterNetworkPolicy {
         metadata: ObjectMeta {
             name: name.to_owned(),
             ..ObjectMeta::default()
         },
         ..ClusterNetworkPolicy::default()
     };
-    names.split_whitespace().map(named).collect()
+    names.split_whitespace().map(object).collect()
 }
 
 fn page<T>(items: Vec<T>, is_first: bool) -> WatchEvent<T> {
@@ -50,12 +50,12 @@ fn missing<T>(cluster: &str) -> WatchEvent<T> {
 }
 
 /// A collection, the known cluster, and what is reported.
-struct Receiver<T> {
+struct CollectionReceiver<T> {
     collection: Collection<T>,
     known: Option<u64>,
 }
 
-impl<T: WatchedObject> Receiver<T> {
+impl<T: WatchedObject> CollectionReceiver<T> {
     fn new() -> Self {
         Self {
             collection: Collection::default(),
@@ -98,7 +98,7 @@ fn shown(update: &WatchUpdate) -> String {
 
 #[test]
 fn object_is_gone_only_after_a_whole_list_without_it() {
-    let mut all = Receiver::new();
+    let mut all = CollectionReceiver::new();
     assert_eq!(all.reports(page(namespaces("a b"), true)), "+a,+b");
     assert!(!all.collection.is_complete());
     assert_eq!(all.reports(page(namespaces("c"), false)), "+c");
@@ -119,7 +119,7 @@ fn object_is_gone_only_after_a_whole_list_without_it() {
 
 #[test]
 fn other_cluster_changes_nothing_until_the_known_one_answers() {
-    let mut all = Receiver::new();
+    let mut all = CollectionReceiver::new();
     all.reports(page(namespaces("a"), true));
     all.reports(end(OURS));
     let other = |items| WatchEvent::Page {
@@ -141,7 +141,7 @@ fn other_cluster_changes_nothing_until_the_known_one_answers() {
 
 #[test]
 fn objects_of_a_missing_definition_are_gone_when_it_is_said_twice() {
-    let mut all = Receiver::new();
+    let mut all = CollectionReceiver::new();
     let definition = Some(NextLook::ForDefinition);
     let not_installed = ("installed=false".to_owned(), definition);
     assert_eq!(all.take(missing(OURS)), not_installed);
@@ -163,7 +163,7 @@ fn objects_of_a_missing_definition_are_gone_when_it_is_said_twice() {
 
 #[test]
 fn missing_collection_of_the_core_is_an_outage() {
-    let mut all = Receiver::<Namespace>::new();
+    let mut all = CollectionReceiver::<Namespace>::new();
     all.reports(page(namespaces("a"), true));
     all.reports(end(OURS));
     for _ in 0..3 {
