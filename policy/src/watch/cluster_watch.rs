@@ -73,7 +73,9 @@ impl ClusterWatch {
             self.network_policies.collection().refused(),
             self.cluster_network_policies.collection().refused(),
         ];
-        refused.into_iter().flatten().next()
+        // One that is trusted now has not answered everything yet.
+        let mut refused = refused.into_iter().flatten();
+        refused.find(|it| self.known != Some(*it))
     }
 
     /// Makes `cluster` the known one, and reads everything from it. What it does not have is gone, once

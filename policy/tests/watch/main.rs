@@ -127,12 +127,11 @@ fn outage_is_reported_once_and_changes_nothing() {
         let mut receiver = ClusterReceiver::start(server, None);
         receiver.wait_complete().await;
         let before = receiver.objects();
-        server.revoke();
-        server.api.drop_watches();
+        server.api.stop();
         receiver.wait_until(|it| it.outages == 4).await;
         server.put(&pod("default", "late", "10.244.1.3"));
         assert_eq!(receiver.objects(), before);
-        server.admit();
+        server.api.listen().unwrap();
         receiver.wait_until(|it| it.count("pod") == 2).await;
         receiver.wait_until(|it| it.outages == 0).await;
     });

@@ -60,16 +60,6 @@ impl Server {
         self.api.put(object).unwrap();
     }
 
-    /// Accepts the client's token no more.
-    pub(crate) fn revoke(&self) {
-        self.api.revoke_token(TOKEN);
-    }
-
-    /// Accepts the client's token again.
-    pub(crate) fn admit(&self) {
-        self.api.add_token(TOKEN, USER);
-    }
-
     /// The paths of the requests so far with this verb and resource.
     pub(crate) fn uris(&self, verb: &str, resource: &str) -> Vec<String> {
         let records = self.api.records().into_iter();
