@@ -11,13 +11,19 @@ mod connect;
 mod error;
 #[cfg(test)]
 mod fake_server;
+mod follow_end;
+mod identity;
 mod list;
 mod object;
 mod timeouts;
 mod watch;
+mod watch_event;
+mod watch_line;
 
 pub use account::ServiceAccount;
 pub use client::{ApiClient, ApiConnection, PatchType};
 pub use error::Error;
+pub use identity::cluster_id;
 pub use object::{ApiObject, Metadata};
-pub use watch::{Watch, WatchEvent};
+pub use watch::Watch;
+pub use watch_event::WatchEvent;

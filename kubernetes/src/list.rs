@@ -10,22 +10,49 @@ use crate::timeouts::{PAGE_RETRIES, RETRY_BACKOFF};
 
 /// How many objects a page of a list has at most. Its text is in memory while it is read: at 50 KB
 /// an object, 2.5 MB.
-const PAGE: usize = 50;
+pub(crate) const PAGE: usize = 50;
 
-/// The objects of the collection at `path`, and the version of the list.
-pub(crate) async fn read_all<T: ApiObject>(
-    connection: &mut ApiConnection,
-    path: &str,
-) -> Result<(Vec<T>, String), Error> {
-    let first = format!("{path}?limit={PAGE}");
-    let mut page: ObjectList<T> = read_page(connection, &first).await?;
-    let mut items = page.items.unwrap_or_default();
-    while !page.metadata.next.is_empty() {
-        let next = format!("{first}&continue={}", page.metadata.next);
-        page = read_page(connection, &next).await?;
-        items.append(&mut page.items.unwrap_or_default());
+/// A list that is being read.
+#[derive(Debug)]
+pub(crate) struct PagedList {
+    /// The path of the first page.
+    first: String,
+    /// Where the next page begins; empty before the first one.
+    next: String,
+    /// The version of the list, once it was read to its end.
+    version: Option<String>,
+}
+
+impl PagedList {
+    /// The collection at `path`, in pages of at most `size` objects.
+    pub(crate) fn new(path: &str, size: usize) -> Self {
+        Self {
+            first: format!("{path}?limit={size}"),
+            next: String::new(),
+            version: None,
+        }
     }
-    Ok((items, page.metadata.resource_version))
+
+    /// Reads the next page.
+    pub(crate) async fn read<T: ApiObject>(
+        &mut self,
+        connection: &mut ApiConnection,
+    ) -> Result<Vec<T>, Error> {
+        let page: ObjectList<T> = if self.next.is_empty() {
+            read_page(connection, &self.first).await?
+        } else {
+            let next = format!("{}&continue={}", self.first, self.next);
+            read_page(connection, &next).await?
+        };
+        self.next = page.metadata.next;
+        self.version = (self.next.is_empty()).then_some(page.metadata.resource_version);
+        Ok(page.items.unwrap_or_default())
+    }
+
+    /// The version of the list; `None` while pages are left to read.
+    pub(crate) fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
 }
 
 /// Reads one page. A server that is busy is asked for this page again: reading those before it again

@@ -9,56 +9,37 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use hyper::Response;
 use hyper::body::{Body, Bytes, Incoming};
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use wire::backoff::random;
 
 use crate::client::{ApiClient, ApiConnection};
-use crate::error::{ApiStatus, Error, causes};
-use crate::list;
-use crate::object::{ApiObject, Metadata, ObjectList};
+use crate::error::{Error, causes};
+use crate::follow_end::FollowEnd;
+use crate::identity::identity;
+use crate::list::{PAGE, PagedList};
+use crate::object::{ApiObject, ObjectList};
 use crate::timeouts::{RETRY_BACKOFF, WATCH_SECONDS, WATCH_SILENCE};
+use crate::watch_event::WatchEvent;
+use crate::watch_line::{Bookmark, WatchLine, position_of_newline};
 
 /// How many events are queued for the receiver; further ones wait in the connection.
 const QUEUE: usize = 64;
 
+/// The same where an event may be a page of a list.
+const QUEUE_OF_PAGES: usize = 2;
+
 /// The longest event that is read, in bytes: ten times what etcd stores of an object.
 const MAX_EVENT: usize = 16 << 20;
-
-/// The namespace whose UID is the identity of a cluster: it is made with the cluster, and cannot be
-/// deleted.
-const IDENTITY: &str = "/api/v1/namespaces/kube-system";
-
-/// What a watch reports.
-#[derive(Debug)]
-pub enum WatchEvent<T> {
-    /// Everything there is; replaces all that was reported before.
-    Reset {
-        /// The objects, in the order of their names.
-        items: Vec<T>,
-        /// The UID of the namespace `kube-system` of the cluster that answered.
-        cluster: String,
-        /// The version of the list.
-        version: String,
-    },
-    /// An object was created or changed.
-    Applied(T),
-    /// An object was deleted; this was its last state.
-    Deleted(T),
-    /// The collection cannot be read; attempts go on. Comes once per outage, and again when the
-    /// reason becomes another.
-    Disconnected(Error),
-    /// It can be read again; the missed changes follow. Comes once per outage.
-    Connected,
-}
 
 /// A watch on one collection.
 #[derive(Debug)]
 pub struct Watch<T> {
     client: ApiClient,
     path: &'static str,
+    /// The most objects on a page, if the receiver takes lists by pages.
+    page_size: Option<usize>,
     events: mpsc::Sender<WatchEvent<T>>,
     /// Up to where the receiver has all changes; `None` if it needs a list.
     position: Option<WatchPosition>,
@@ -76,58 +57,45 @@ struct WatchPosition {
     version: String,
 }
 
-/// Why following ended.
-#[derive(Debug)]
-enum FollowEnd {
-    /// The receiver was dropped.
-    Closed,
-    /// The server ended the watch, as it does from time to time.
-    Over,
-    Failed(Error),
-}
-
-impl From<Error> for FollowEnd {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-/// One line of a watch: a `WatchEvent` (meta/v1).
-#[derive(Debug, Deserialize)]
-#[serde(tag = "type", content = "object", rename_all = "UPPERCASE")]
-enum WatchLine<T> {
-    Added(T),
-    Modified(T),
-    Deleted(T),
-    Bookmark(Bookmark),
-    Error(ApiStatus),
-}
-
-#[derive(Debug, Deserialize)]
-struct Bookmark {
-    metadata: Metadata,
-}
-
 impl<T: ApiObject> Watch<T> {
     /// Starts to watch the collection at `path`, such as `/api/v1/nodes`. Ends when the receiver is
     /// dropped.
     pub fn start(client: ApiClient, path: &'static str) -> mpsc::Receiver<WatchEvent<T>> {
         let (events, receiver) = mpsc::channel(QUEUE);
-        let closed = events.clone();
-        let watch = Self::new(client, path, events);
+        Self::new(client, path, events).spawn();
+        receiver
+    }
+
+    /// The same for a large collection, and for one that may not exist: a list comes as pages of at
+    /// most `page_size` objects, so that it is never in memory as a whole, and a collection that the
+    /// cluster does not have is reported as [`WatchEvent::Missing`].
+    pub fn start_by_pages(
+        client: ApiClient,
+        path: &'static str,
+        page_size: usize,
+    ) -> mpsc::Receiver<WatchEvent<T>> {
+        let (events, receiver) = mpsc::channel(QUEUE_OF_PAGES);
+        let mut watch = Self::new(client, path, events);
+        watch.page_size = Some(page_size);
+        watch.spawn();
+        receiver
+    }
+
+    fn spawn(self) {
+        let closed = self.events.clone();
         tokio::spawn(async move {
             tokio::select! {
                 () = closed.closed() => {}
-                () = watch.run() => {}
+                () = self.run() => {}
             }
         });
-        receiver
     }
 
     fn new(client: ApiClient, path: &'static str, events: mpsc::Sender<WatchEvent<T>>) -> Self {
         Self {
             client,
             path,
+            page_size: None,
             events,
             position: None,
             outage: None,
@@ -151,6 +119,11 @@ impl<T: ApiObject> Watch<T> {
             match end {
                 FollowEnd::Closed => return,
                 FollowEnd::Over => {}
+                FollowEnd::Missing(cluster, error) => {
+                    if self.missing(cluster, error).await.is_err() {
+                        return;
+                    }
+                }
                 FollowEnd::Failed(error) => {
                     pause += error.wanted_pause();
                     if self.failed(error).await.is_err() {
@@ -180,24 +153,78 @@ impl<T: ApiObject> Watch<T> {
         self.send(WatchEvent::Disconnected(error)).await
     }
 
+    /// Reports that this cluster has no such collection.
+    async fn missing(&mut self, cluster: String, error: Error) -> Result<(), FollowEnd> {
+        self.position = None;
+        self.connected().await?;
+        self.send(WatchEvent::Missing { cluster, error }).await
+    }
+
     /// Follows the collection until that ends.
     async fn follow(&mut self) -> Result<Infallible, FollowEnd> {
         let mut connection = self.client.connect().await?;
         let cluster = identity(&mut connection).await?;
-        if !self.is_known(&mut connection, &cluster).await? {
-            let (items, version) = list::read_all(&mut connection, self.path).await?;
-            self.connected().await?;
-            self.send(WatchEvent::Reset {
-                items,
-                cluster: cluster.clone(),
-                version: version.clone(),
-            })
-            .await?;
-            self.position = Some(WatchPosition { cluster, version });
+        let Err(end) = self.follow_in(&mut connection, &cluster).await;
+        Err(match end {
+            FollowEnd::Failed(error) if self.page_size.is_some() && error.is_not_found() => {
+                FollowEnd::Missing(cluster, error)
+            }
+            end => end,
+        })
+    }
+
+    /// Follows the collection of the cluster that answers.
+    async fn follow_in(
+        &mut self,
+        connection: &mut ApiConnection,
+        cluster: &str,
+    ) -> Result<Infallible, FollowEnd> {
+        if !self.is_known(connection, cluster).await? {
+            self.read_all(connection, cluster).await?;
         }
-        let stream = self.open(&mut connection).await?;
+        let stream = self.open(connection).await?;
         self.connected().await?;
         self.read(stream.into_body()).await
+    }
+
+    /// Reads and reports the whole collection.
+    async fn read_all(
+        &mut self,
+        connection: &mut ApiConnection,
+        cluster: &str,
+    ) -> Result<(), FollowEnd> {
+        let mut list = PagedList::new(self.path, self.page_size.unwrap_or(PAGE));
+        let (mut unsent, mut is_first) = (Vec::new(), true);
+        let version = loop {
+            let mut items = list.read(connection).await?;
+            if self.page_size.is_some() {
+                let cluster = cluster.to_owned();
+                self.send(WatchEvent::Page {
+                    items,
+                    cluster,
+                    is_first,
+                })
+                .await?;
+                is_first = false;
+            } else {
+                unsent.append(&mut items);
+            }
+            if let Some(version) = list.version() {
+                break version.to_owned();
+            }
+        };
+        self.connected().await?;
+        let (items, cluster) = (unsent, cluster.to_owned());
+        self.position = Some(WatchPosition {
+            cluster: cluster.clone(),
+            version: version.clone(),
+        });
+        self.send(WatchEvent::Reset {
+            items,
+            cluster,
+            version,
+        })
+        .await
     }
 
     /// Whether changes from the position on can be had: this is the same cluster, and not one that
@@ -303,21 +330,6 @@ impl<T: ApiObject> Watch<T> {
     async fn send(&self, event: WatchEvent<T>) -> Result<(), FollowEnd> {
         self.events.send(event).await.map_err(|_| FollowEnd::Closed)
     }
-}
-
-/// The identity of the cluster that answers.
-async fn identity(connection: &mut ApiConnection) -> Result<String, Error> {
-    #[derive(Deserialize)]
-    struct Namespace {
-        metadata: Metadata,
-    }
-    let namespace: Namespace = connection.get(IDENTITY).await?;
-    Ok(namespace.metadata.uid)
-}
-
-fn position_of_newline(buffer: &[u8], begin: usize) -> Option<usize> {
-    let found = buffer.get(begin..)?.iter().position(|byte| *byte == b'\n');
-    found.map(|at| begin + at)
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use daemonkit::log::LogFormat;
 use wire::cni;
 use wire::conf::Conflist;
 use wire::node::{self, NodeName};
@@ -94,15 +95,6 @@ impl FromStr for Listen {
                 }),
         }
     }
-}
-
-/// How the log is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogFormat {
-    /// Lines of text.
-    Text,
-    /// One JSON object per line.
-    Json,
 }
 
 /// Addresses separated by commas; none if the text is empty, such as an unset variable of a

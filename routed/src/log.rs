@@ -6,16 +6,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
+use daemonkit::log::FIELDS;
 use tracing::{error, info, warn};
 
 /// Above this many lines of a kind, one line with their number replaces them.
 const MAX_LINES_PER_KIND: usize = 16;
-
-/// The names of the fields. The text format leaves them out: the sentence has their values.
-pub(crate) const FIELDS: [&str; 12] = [
-    "address", "count", "error", "key", "kind", "link", "node", "path", "peer", "pod", "route",
-    "subnet",
-];
 
 /// What a line reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -192,31 +187,6 @@ impl LinesOfKind {
             }
             _ => self.first.clone(),
         }
-    }
-}
-
-/// The text of a lasting condition, logged when it appears or changes rather than on every check.
-#[derive(Debug, Default)]
-pub(crate) struct OnChange(Option<String>);
-
-impl OnChange {
-    /// Stores `text`. Returns whether it differs from the previous one.
-    pub(crate) fn changed(&mut self, text: &str) -> bool {
-        let differs = self.0.as_deref() != Some(text);
-        if differs {
-            self.0 = Some(text.to_owned());
-        }
-        differs
-    }
-
-    /// The text of the condition, if it lasts.
-    pub(crate) fn current(&self) -> Option<&str> {
-        self.0.as_deref()
-    }
-
-    /// Ends the condition. Returns whether there was one.
-    pub(crate) fn clear(&mut self) -> bool {
-        self.0.take().is_some()
     }
 }
 

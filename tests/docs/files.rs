@@ -8,9 +8,10 @@ use crate::file;
 use crate::links::pages;
 
 /// Folders of the repository, as the beginnings of paths.
-const FOLDERS: [&str; 10] = [
+const FOLDERS: [&str; 11] = [
     "bench/",
     "conf/",
+    "daemonkit/",
     "docs/",
     "ipam/",
     "plugin/",

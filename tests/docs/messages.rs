@@ -8,6 +8,7 @@ use crate::source::{self, Text};
 /// Files without messages that need an explanation: their texts answer a question and say what to
 /// do, or name a kernel request, after which the kernel's own error is printed.
 const NO_MESSAGES: &[&str] = &[
+    "daemonkit/src/metrics.rs",
     "ipam/src/claim_main.rs",
     "ipam/src/main.rs",
     "plugin/src/main.rs",
@@ -29,6 +30,7 @@ const NO_MESSAGES: &[&str] = &[
     "routed/src/firewall/iptables_legacy/plan.rs",
     "routed/src/firewall/ruleset.rs",
     "routed/src/firewall/survey.rs",
+    "routed/src/identity.rs",
     "routed/src/packet_paths",
     "routed/src/status/metrics.rs",
     "wire/src/netlink/neighbour.rs",

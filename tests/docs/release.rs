@@ -50,7 +50,7 @@ fn lock_file_has_the_version_of_each_crate_of_ours() {
     // Packages of a registry have a source.
     let packages = lock.split("[[package]]\n").skip(1);
     let ours: Vec<_> = packages.filter(|it| !it.contains("\nsource = ")).collect();
-    assert_eq!(ours.len(), 8, "{ours:?}");
+    assert_eq!(ours.len(), 10, "{ours:?}");
     for package in ours {
         assert!(
             package.contains(&format!("\nversion = \"{VERSION}\"\n")),

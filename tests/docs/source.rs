@@ -11,7 +11,15 @@ use syn::{
 };
 
 /// The crates that the programs are made of.
-pub(crate) const CRATES: [&str; 6] = ["wire", "kubernetes", "registry", "ipam", "plugin", "routed"];
+pub(crate) const CRATES: [&str; 7] = [
+    "wire",
+    "kubernetes",
+    "registry",
+    "daemonkit",
+    "ipam",
+    "plugin",
+    "routed",
+];
 
 /// A text, and where it is.
 #[derive(Debug)]

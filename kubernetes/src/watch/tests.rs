@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use hyper::body::Frame;
 
-use crate::fake_server::{Thing, client, connect};
+use crate::fake_server::{Thing, answer, client, connect};
 
 /// A watch that has read everything up to a version, and what it reports.
 fn watch(client: ApiClient) -> (Watch<Thing>, mpsc::Receiver<WatchEvent<Thing>>) {
@@ -92,4 +92,37 @@ async fn version_that_expires_again_and_again_is_an_outage() {
     assert!(matches!(event, WatchEvent::Connected), "{event:?}");
     watch.failed(refused(410)).await.unwrap();
     assert!(events.try_recv().is_err());
+}
+
+fn page(name: &str, next: &str) -> String {
+    let body = format!(
+        r#"{{"metadata":{{"resourceVersion":"7","continue":"{next}"}},"items":[{{"name":"{name}"}}]}}"#
+    );
+    answer("200 OK", "", &body)
+}
+
+#[tokio::test]
+async fn list_by_pages_ends_with_a_reset_without_objects() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = client(folder.path());
+    let (mut watch, mut events) = watch(client.clone());
+    watch.page_size = Some(1);
+    let (mut connection, server) = connect(&client, vec![page("a", "x"), page("b", "")]).await;
+    watch.read_all(&mut connection, "c").await.unwrap();
+    for expected in [("a", true), ("b", false)] {
+        let Some(WatchEvent::Page {
+            items, is_first, ..
+        }) = events.recv().await
+        else {
+            panic!("no page");
+        };
+        assert_eq!((items[0].name.as_str(), is_first), expected);
+    }
+    let end = events.recv().await;
+    assert!(
+        matches!(&end, Some(WatchEvent::Reset { items, version, .. }) if items.is_empty() && version == "7"),
+        "{end:?}"
+    );
+    let expected = ["/things?limit=1", "/things?limit=1&continue=x"];
+    assert_eq!(server.await.unwrap(), expected);
 }

@@ -15,7 +15,7 @@ mod view;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::kubernetes::{ApiClient, Watch};
+use ::kubernetes::{ApiClient, Watch, cluster_id};
 use ipnet::IpNet;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -144,6 +144,8 @@ impl KubernetesRegistry {
                 return Some(RegistryEvent::Disconnected { why });
             }
             ::kubernetes::WatchEvent::Connected => return Some(RegistryEvent::Connected),
+            // Only of a watch by pages.
+            ::kubernetes::WatchEvent::Page { .. } | ::kubernetes::WatchEvent::Missing { .. } => {}
             ::kubernetes::WatchEvent::Reset {
                 items,
                 cluster,
@@ -268,16 +270,6 @@ pub(crate) fn no_further(node: &NodeName) -> Error {
     let advice = "let fewer pods run on the node (the kubelet's maxPods), or add nodes; how large \
                   podCIDRs are is decided by --node-cidr-mask-size of kube-controller-manager";
     Error::Kubernetes { why, advice }
-}
-
-/// The number by which a cluster is known: the first 64 bits of the UID.
-fn cluster_id(uid: &str) -> u64 {
-    let digits: String = uid
-        .chars()
-        .filter(char::is_ascii_hexdigit)
-        .take(16)
-        .collect();
-    u64::from_str_radix(&digits, 16).unwrap_or_default()
 }
 
 /// A resource version as a number: later ones are larger (Kubernetes API Concepts, "Resource

@@ -15,6 +15,8 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use daemonkit::OnChange;
+use daemonkit::folder_watch::{self, FolderWatch};
 use ipam::{Disk, Ledger, SubnetUsage, since_boot};
 use ipnet::IpNet;
 use registry::Network;
@@ -27,8 +29,6 @@ use wire::node::{MachineId, NodeName};
 
 use crate::addresses::capacity::{Need, needs};
 use crate::addresses::sweeper::Sweeper;
-use crate::folder_watch::{self, FolderWatch};
-use crate::log::OnChange;
 use crate::timeouts::{
     ADDRESS_CHECK_COOLDOWN_FACTOR, FAILED_ADDRESS_CHECK_INTERVAL, MAX_ADDRESS_CHECK_INTERVAL,
     MIN_ADDRESS_CHECK_INTERVAL,

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use daemonkit::termination;
 use serde::Serialize;
 use wire::conf::{Conflist, EtcdConfig};
 use wire::{atomic_file, state_file};
@@ -12,7 +13,6 @@ use wire::{atomic_file, state_file};
 use super::{CommandError, OutputArgs, footprint};
 use crate::host::{forwarding, runtime_needs};
 use crate::kernel::Netlink;
-use crate::termination;
 
 /// Mode of the plugins: every user may run them.
 const PROGRAM_MODE: u32 = 0o755;

@@ -25,6 +25,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use daemonkit::http::client;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::{self, Runtime};
@@ -36,7 +37,7 @@ use self::terminal::{Terminal, Tone};
 use crate::config::read_conflist;
 use crate::doctor::Severity;
 use crate::error::USAGE;
-use crate::http::client;
+use crate::identity::ROUTED;
 
 /// Where container runtimes look for conflists, and where `routed run` installs ours.
 const CONFLIST_FOLDER: &str = "/etc/cni/net.d";
@@ -199,14 +200,14 @@ fn find_conflist(folder: &Path) -> Result<(PathBuf, Conflist), CommandError> {
 
 /// Reads a page of the daemon of this node, such as `/status`.
 fn query_daemon<T: DeserializeOwned>(page: &str) -> Result<T, client::Error> {
-    let runtime = runtime().map_err(|error| client::Error::Failed(error.to_string()))?;
-    runtime.block_on(client::get(page))
+    let runtime = runtime().map_err(|error| client::Error::failed(ROUTED, error))?;
+    runtime.block_on(client::get(ROUTED, page))
 }
 
 /// Asks the daemon of this node whether it can serve pods.
 fn query_readiness() -> Result<(), client::Error> {
-    let runtime = runtime().map_err(|error| client::Error::Failed(error.to_string()))?;
-    runtime.block_on(client::readiness())
+    let runtime = runtime().map_err(|error| client::Error::failed(ROUTED, error))?;
+    runtime.block_on(client::readiness(ROUTED))
 }
 
 /// The word for a severity, in its colour, padded to the longest one.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use clap::Args;
+use daemonkit::http::client;
 use ipnet::IpNet;
 use registry::{Registry, Snapshot};
 use serde::Serialize;
@@ -13,7 +14,6 @@ use wire::node::NodeName;
 use super::table::{Cell, left, render, with_reasons};
 use super::{CommandError, NetworkArgs, OutputArgs, block_on, query_daemon};
 use crate::cli::terminal::{Terminal, Tone};
-use crate::http::client;
 use crate::status::{NodeRow, NodeVerdict, version_of};
 use crate::time;
 
@@ -37,7 +37,7 @@ struct NodesOutput {
 pub(crate) fn run(args: &NodesArgs) -> Result<String, CommandError> {
     let nodes = match query_daemon("/nodes") {
         Ok(nodes) => nodes,
-        Err(error @ client::Error::NotRunning) => {
+        Err(error @ client::Error::NotRunning(_)) => {
             // An error of the write does no harm: the output shows unknown verdicts as "?".
             drop(writeln!(
                 io::stderr(),

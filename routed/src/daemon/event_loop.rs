@@ -10,6 +10,10 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use daemonkit::query;
+use daemonkit::readable::readable;
+use daemonkit::signals::EndSignals;
+use daemonkit::thread;
 use registry::{Policy, Registry, RegistryEvent};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, watch};
@@ -23,18 +27,18 @@ use wire::paths::{run_dir, state_dir};
 use crate::addresses::{AddressEvent, AddressManager};
 use crate::config::Config;
 use crate::daemon::Daemon;
-use crate::daemon::signals::EndSignals;
 use crate::error::Error;
 use crate::firewall::FirewallMonitor;
 use crate::host::cni_watch::CniWatch;
+use crate::identity::ROUTED;
+use crate::lock;
 use crate::membership::forget_task::ForgetTask;
 use crate::membership::{DesiredRegistration, Membership, MembershipOutcome};
 use crate::node_report::NodeReporter;
-use crate::readable::readable;
+use crate::pages::{self, PageSources};
 use crate::status::health::Timings;
-use crate::status::query::{self, Query};
+use crate::status::query::Query;
 use crate::timeouts::SHUTDOWN_TIMEOUT;
-use crate::{http, lock, thread};
 
 /// At most this many events of the registry are handled between two passes.
 const MAX_EVENTS: usize = 1_000;
@@ -83,18 +87,18 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     let registry = Arc::new(Registry::open_on_node(&conf, &folder, policy)?);
     let machine = MachineId::read().map_err(Error::Machine)?;
     let (requests, pending_requests) = watch::channel(None);
-    let (query_client, mut queries) = query::channel();
+    let (query_client, mut queries) = query::channel(ROUTED);
     let timings = Timings::new();
     NodeReporter::start(&conf, &config.node, query_client.clone());
-    let pages = http::PageSources {
+    let page_sources = PageSources {
         query_client,
         timings: timings.clone(),
         conf: conf.clone(),
-        listen: config.listen,
     };
+    let listen = config.listen;
     let own = registry.own_record(machine.as_str());
     let mut daemon = Daemon::start(config, own, &folder, requests, timings)?;
-    if let Err(error) = http::start(pages) {
+    if let Err(error) = pages::serve(page_sources, listen) {
         error!(%error, "cannot serve HTTP: {error}; routes are kept anyway");
     }
     daemon.run_due(Instant::now());
@@ -125,7 +129,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     drop((daemon, tasks.outcomes));
     // Without the socket, commands report at once that routed does not run. The next daemon creates
     // it.
-    let _ = std::fs::remove_file(http::SOCKET);
+    let _ = std::fs::remove_file(ROUTED.socket);
     leave(tasks.member, &node, policy.lease_ttl).await;
     reason.follow(&mut sources.signals).await
 }

@@ -5,12 +5,12 @@ mod answers;
 pub(crate) mod event_loop;
 mod pacing;
 mod registry_events;
-mod signals;
 pub(crate) mod state_file;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use daemonkit::OnChange;
 use ipnet::IpNet;
 use registry::owned::Owned;
 use registry::{Network, NodeRecord};
@@ -28,7 +28,6 @@ use crate::error::Error;
 use crate::firewall::{self, Firewall};
 use crate::host::{NodeSetup, addresses};
 use crate::kernel::{Kernel, Netlink};
-use crate::log::OnChange;
 use crate::membership::{DesiredRegistration, MembershipOutcome};
 use crate::reconcile::{Reconciler, live_pods};
 use crate::rib::local_node::LocalNode;

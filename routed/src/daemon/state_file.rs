@@ -9,6 +9,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use daemonkit::OnChange;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
@@ -16,7 +17,6 @@ use wire::atomic_file;
 use wire::node::NodeName;
 use wire::state_file;
 
-use crate::log::OnChange;
 use crate::rib::Rib;
 use crate::rib::held::{LastSeen, Owners};
 use crate::text::short_list;

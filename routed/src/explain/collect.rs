@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use daemonkit::http::client;
 use ipam::Allocation;
 use ipnet::IpNet;
 use nix::errno::Errno;
@@ -21,7 +22,7 @@ use super::ownership::{self, KnownNode, Ownership};
 use super::probe::probe;
 use crate::addresses::ledger;
 use crate::doctor::Setting;
-use crate::http::client;
+use crate::identity::ROUTED;
 use crate::kernel::{self, Kernel, Netlink, NodeLink};
 use crate::reconcile::messages;
 use crate::status::RouteRow;
@@ -35,7 +36,7 @@ pub(super) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<PathFa
     let owned = Owned::load(&state_dir(&conf.network)).map_err(|error| failed(&error))?;
     let (node, owned) = owned.map_or((None, Vec::new()), |it| (Some(it.node), it.subnets));
     let ownership = ownership::read(conf).await;
-    let desired: Option<Vec<RouteRow>> = client::get("/routes").await.ok();
+    let desired: Option<Vec<RouteRow>> = client::get(ROUTED, "/routes").await.ok();
     let mut kernel = Netlink::default();
     let links = kernel.links().map_err(|error| failed(&error))?;
     let mut context = CollectContext {

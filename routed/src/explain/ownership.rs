@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use daemonkit::http::client;
 use ipnet::IpNet;
 use registry::{NodeRecord, Registry, Snapshot};
 use wire::conf::IpamConfig;
 use wire::node::NodeName;
 
-use crate::http::client;
+use crate::identity::ROUTED;
 use crate::status::NodeRow;
 
 /// Which node owns which subnet, and what is known of the nodes.
@@ -28,7 +29,7 @@ pub(super) struct KnownNode {
 pub(super) async fn read(conf: &IpamConfig) -> Result<Ownership, String> {
     match Registry::open(conf).snapshot().await {
         Ok(snapshot) => Ok(from_registry(snapshot)),
-        Err(error) => match client::get::<Vec<NodeRow>>("/nodes").await {
+        Err(error) => match client::get::<Vec<NodeRow>>(ROUTED, "/nodes").await {
             Ok(nodes) => Ok(from_daemon(nodes)),
             Err(_) => Err(error.to_string()),
         },

@@ -22,6 +22,7 @@ mod tests;
 use std::net::IpAddr;
 use std::time::Instant;
 
+use daemonkit::OnChange;
 use ipnet::IpNet;
 use nix::errno::Errno;
 use tracing::error;
@@ -38,7 +39,6 @@ pub(crate) use self::monitor::FirewallMonitor;
 use self::own_table::OwnTable;
 pub(crate) use self::ruleset::FirewallConfig;
 pub(crate) use self::survey::{Survey, survey};
-use crate::log::OnChange;
 use crate::timeouts::{
     FOREIGN_CHAINS_SETTLE_TIME, MIN_PASS_INTERVAL, PASS_COOLDOWN_FACTOR, PASS_RETRY_BACKOFF,
 };

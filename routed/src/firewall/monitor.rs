@@ -3,12 +3,12 @@
 use std::future::pending;
 use std::io;
 
+use daemonkit::readable::readable;
 use tokio::io::unix::AsyncFd;
 use tracing::warn;
 use wire::nft::{NftMonitor, RulesetChange};
 
 use crate::firewall::Firewall;
-use crate::readable::readable;
 
 /// The subscription; `None` on a kernel without nftables.
 #[derive(Debug)]

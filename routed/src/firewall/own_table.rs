@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use daemonkit::OnChange;
 use ipnet::IpNet;
 use tracing::{info, warn};
 use wire::netlink::Error;
@@ -11,7 +12,6 @@ use wire::spoof_guard;
 use crate::firewall::node_sets::NodeSets;
 use crate::firewall::repair;
 use crate::firewall::ruleset::{self, FirewallConfig};
-use crate::log::OnChange;
 
 /// The table that should be in the kernel, and what is known of the one that is.
 #[derive(Debug)]
@@ -142,5 +142,8 @@ impl OwnTable {
 fn node_addresses(listing: &TableListing) -> impl Iterator<Item = IpAddr> {
     let versions = [IpVersion::V4, IpVersion::V6].into_iter();
     let sets = versions.filter_map(|version| listing.sets.get(ruleset::node_set_name(version)));
-    sets.flat_map(|set| set.elements.iter().map(|element| element.key.address()))
+    sets.flat_map(|set| {
+        let elements = set.elements.iter();
+        elements.filter_map(|element| element.key.address())
+    })
 }

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
+use daemonkit::OnChange;
 use tracing::{error, warn};
 
 use crate::host::addresses;
-use crate::log::OnChange;
 use crate::text::list;
 use crate::timeouts::MISSING_FAMILY_GRACE_TIME;
 

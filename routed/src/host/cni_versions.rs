@@ -7,11 +7,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use daemonkit::OnChange;
 use tracing::{info, warn};
 use wire::cni::{CniVersion, supported_versions};
 use wire::conf::Conflist;
-
-use crate::log::OnChange;
 
 /// The versions of each plugin. A plugin is asked again when its file has changed.
 #[derive(Debug, Default)]

@@ -5,11 +5,11 @@ use std::future::pending;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use daemonkit::folder_watch::{EVERYTHING, FolderWatch};
 use nix::sys::inotify::AddWatchFlags;
 use tokio::time::{Instant, sleep_until};
 
 use crate::config::Config;
-use crate::folder_watch::{EVERYTHING, FolderWatch};
 use crate::timeouts::{MAX_CNI_FOLDER_CHECK_INTERVAL, MIN_CNI_FOLDER_CHECK_INTERVAL};
 
 /// Watches the folders. Without inotify, it is time to look at intervals.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use daemonkit::OnChange;
 use tracing::{error, info, warn};
 use wire::atomic_file;
 use wire::conf::Conflist;
@@ -13,7 +14,6 @@ use crate::config::Config;
 use crate::host::cni_folder::{self, FolderView, OwnFile};
 use crate::host::cni_versions::CniVersions;
 use crate::host::restore_limit::RestoreLimit;
-use crate::log::OnChange;
 
 /// What helps against a program that keeps changing the file.
 const ADVICE: &str = "stop it from doing so; what it adds belongs into the conflist that routed is \

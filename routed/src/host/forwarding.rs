@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Instant;
 
+use daemonkit::OnChange;
 use ipnet::IpNet;
 use registry::Network;
 use tracing::{debug, error, info};
@@ -12,7 +13,6 @@ use wire::{forwarding, sysctl};
 
 use super::link_settings::{self, Drift, Uplinks};
 use crate::kernel::Netlink;
-use crate::log::OnChange;
 use crate::timeouts::SYSCTL_REPAIR_PERIOD;
 
 /// A setting is put right at most this many times within [`SYSCTL_REPAIR_PERIOD`]: two programs that

@@ -21,6 +21,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Instant;
 
+use daemonkit::OnChange;
 use ipnet::IpNet;
 use nix::errno::Errno;
 use registry::owned::Owned;
@@ -38,7 +39,6 @@ use self::registration::RegistrationRequests;
 use self::runtime_needs::RuntimeNeeds;
 use crate::config::Config;
 use crate::kernel::{Netlink, NodeLink};
-use crate::log::OnChange;
 use crate::membership::DesiredRegistration;
 use crate::text::list;
 

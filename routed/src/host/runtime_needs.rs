@@ -7,10 +7,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use daemonkit::OnChange;
 use tracing::{info, warn};
 use wire::conf::{Conflist, PROGRAMS};
 
-use crate::log::OnChange;
 use crate::text::list;
 
 /// The plugin that containerd runs for every pod.

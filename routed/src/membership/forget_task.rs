@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use daemonkit::OnChange;
 use registry::{Absent, Backoff, Error, Registry};
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -14,7 +15,6 @@ use tracing::{debug, warn};
 use wire::conf::IpamConfig;
 use wire::node::NodeName;
 
-use crate::log::OnChange;
 use crate::membership::forget_after::{AbsenceTracker, ForgetTimes};
 use crate::text::list;
 use crate::time::age;

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use daemonkit::OnChange;
 use registry::owned::Owned;
 use registry::{Error, NodeRecord, Policy, PresenceHandle, Registry, RewriteLimit};
 use tokio::sync::{Notify, mpsc, watch};
@@ -28,7 +29,6 @@ use wire::node::{MachineId, NodeName};
 pub(crate) use outcome::MembershipOutcome;
 pub(crate) use registration::DesiredRegistration;
 
-use crate::log::OnChange;
 use crate::timeouts::JOIN_RETRY_BACKOFF;
 
 /// The task.

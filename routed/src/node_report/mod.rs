@@ -11,6 +11,8 @@ pub(crate) mod report;
 
 use std::time::Instant;
 
+use daemonkit::OnChange;
+use daemonkit::query::QueryClient;
 use kubernetes::{ApiClient, Error, PatchType};
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -20,18 +22,17 @@ use wire::clock::unix_seconds;
 use wire::conf::IpamConfig;
 use wire::node::NodeName;
 
-use crate::log::OnChange;
 use crate::node_report::condition::{Damper, ReadyCondition};
 use crate::node_report::events::EventLog;
 use crate::node_report::report::NodeReport;
-use crate::status::query::{Query, QueryClient};
+use crate::status::query::Query;
 use crate::timeouts::{NODE_REPORT_INTERVAL, NODE_REPORT_RETRY_BACKOFF};
 
 /// Reports as long as the daemon runs.
 pub(crate) struct NodeReporter {
     client: ApiClient,
     node: NodeName,
-    queries: QueryClient,
+    queries: QueryClient<Query>,
     /// The condition that the Node has; `None` if that is not known.
     written: Option<ReadyCondition>,
     damper: Damper,
@@ -42,7 +43,7 @@ pub(crate) struct NodeReporter {
 
 impl NodeReporter {
     /// Starts to report on `node`, if `conf` says that there is a Node object.
-    pub(crate) fn start(conf: &IpamConfig, node: &NodeName, queries: QueryClient) {
+    pub(crate) fn start(conf: &IpamConfig, node: &NodeName, queries: QueryClient<Query>) {
         let Some(section) = &conf.kubernetes else {
             return;
         };

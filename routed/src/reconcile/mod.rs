@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Instant;
 
+use daemonkit::OnChange;
 use ipnet::IpNet;
 use registry::{RegistryChange, Snapshot};
 use tracing::warn;
@@ -25,7 +26,7 @@ use wire::node::NodeName;
 use crate::fib::plan::{self, Actual};
 use crate::fib::{self, ListedRoutes};
 use crate::kernel::{Kernel, NodeLink};
-use crate::log::{self, LineKind, OnChange};
+use crate::log::{self, LineKind};
 use crate::reconcile::dirty::Dirty;
 use crate::reconcile::pod_routes::PodRoutes;
 use crate::reconcile::retries::Retries;

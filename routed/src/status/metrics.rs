@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 
-use prometheus_client::encoding::text::encode;
+use daemonkit::metrics::{Labels, build, flag, gauge, gauges, number, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -12,11 +12,6 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::status::Status;
 use crate::status::health::Timings;
-
-/// The media type of the `OpenMetrics` text format.
-pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-type Labels = [(&'static str, String); 1];
 
 /// All metrics.
 pub(crate) fn render(status: &Status, timings: &Timings) -> Result<String, fmt::Error> {
@@ -26,9 +21,7 @@ pub(crate) fn render(status: &Status, timings: &Timings) -> Result<String, fmt::
     add_claims_without_route(&mut registry, status);
     add_registry(&mut registry, status);
     add_node(&mut registry, status);
-    let mut text = String::new();
-    encode(&mut text, &registry)?;
-    Ok(text)
+    text(&registry)
 }
 
 fn add_routes(registry: &mut Registry, status: &Status) {
@@ -163,12 +156,7 @@ fn add_registry(registry: &mut Registry, status: &Status) {
     reason = "a metric is a floating-point number; counts of IPv6 addresses may be rounded"
 )]
 fn add_node(registry: &mut Registry, status: &Status) {
-    let version = [("version", status.version.clone())];
-    registry.register(
-        "build",
-        "The version that runs",
-        prometheus_client::metrics::info::Info::new(version),
-    );
+    build(registry, status.version.clone());
     let ready = flag(status.missing.is_empty());
     let present = flag(status.registry.present);
     let troubles = number(status.troubles.len());
@@ -204,36 +192,4 @@ fn add_node(registry: &mut Registry, status: &Status) {
     let help = "Addresses of this node's subnets: held by pods, resting since a pod gave them \
                 back, and free";
     registry.register("addresses", help, family);
-}
-
-fn gauge(registry: &mut Registry, name: &str, help: &str, value: f64) {
-    let gauge = Gauge::<f64, AtomicU64>::default();
-    gauge.set(value);
-    registry.register(name, help, gauge);
-}
-
-fn gauges<const N: usize>(
-    registry: &mut Registry,
-    name: &str,
-    help: &str,
-    label: &'static str,
-    values: [(&str, f64); N],
-) {
-    let family = Family::<Labels, Gauge<f64, AtomicU64>>::default();
-    for (kind, value) in values {
-        family.get_or_create(&[(label, kind.to_owned())]).set(value);
-    }
-    registry.register(name, help, family);
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a metric is a floating-point number; nothing here is counted beyond 2^53"
-)]
-fn number(count: usize) -> f64 {
-    count as f64
-}
-
-fn flag(is: bool) -> f64 {
-    f64::from(u8::from(is))
 }

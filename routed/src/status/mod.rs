@@ -11,9 +11,10 @@ mod troubles;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 
+use daemonkit::http::HttpState;
 use ipnet::IpNet;
 use registry::Presence;
 use serde::{Deserialize, Serialize};
@@ -57,7 +58,7 @@ pub(crate) struct Status {
     /// The enforcement of NetworkPolicies; absent if the conflist has no `policy` section.
     pub(crate) policy: Option<PolicyStatus>,
     /// The HTTP server; absent if it is switched off.
-    pub(crate) http: Option<Http>,
+    pub(crate) http: Option<HttpState>,
     /// The use of the node's subnets, by family.
     pub(crate) pods: BTreeMap<String, AddressUsage>,
 }
@@ -114,14 +115,6 @@ pub(crate) struct Conflicts {
     pub(crate) routes: usize,
     /// Claims of other nodes to subnets that this node owns.
     pub(crate) claims: usize,
-}
-
-/// The HTTP server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Http {
-    pub(crate) address: SocketAddr,
-    /// Why it does not serve.
-    pub(crate) why: Option<String>,
 }
 
 /// The number of addresses of this node's subnets, by state.

@@ -24,6 +24,8 @@ pub struct Faults {
     pub hang: bool,
     /// Each connection ends after one answer.
     pub close: bool,
+    /// The resource whose definition is not installed: 404 for each request for it.
+    pub missing: Option<&'static str>,
     /// This many events are replaced by a line that is no JSON.
     pub garbage_events: u32,
 }

@@ -99,9 +99,7 @@ async fn answer(
     };
     let (sender, parts) = PartSender::new(Arc::clone(&state), Arc::clone(&record.sent));
     let reply = user.and_then(|user| {
-        let not_found =
-            || StatusError::new(404, "the server could not find the requested resource");
-        let request = request.ok_or_else(not_found)?;
+        let request = request.ok_or_else(not_served)?;
         let body = body.unwrap_or_default();
         decide(&state, request, &user, &head.headers, &body)
     });
@@ -127,6 +125,11 @@ async fn answer(
     Ok(response)
 }
 
+/// The answer to requests for a resource that there is not.
+fn not_served() -> StatusError {
+    StatusError::new(404, "the server could not find the requested resource")
+}
+
 /// Decides on a request, and carries it out.
 fn decide(
     state: &Arc<State>,
@@ -144,6 +147,9 @@ fn decide(
         });
     }
     state.access().authorize(user, &request)?;
+    if state.faults().missing == Some(request.resource.plural) {
+        return Err(not_served());
+    }
     request.check_selectors()?;
     check_accept(headers)?;
     match request.verb {

@@ -5,6 +5,7 @@ mod compare;
 use std::io::{self, Write};
 
 use clap::Args;
+use daemonkit::http::client;
 use serde::Serialize;
 use wire::node::NodeName;
 
@@ -13,7 +14,6 @@ use crate::cli::table::{Cell, left, render, with_reasons};
 use crate::cli::terminal::Terminal;
 use crate::cli::{CliOutput, CommandError, NOT_RUNNING, OutputArgs, query_daemon};
 use crate::fib;
-use crate::http::client;
 use crate::kernel::{Kernel, Netlink};
 
 /// The flags of `routed routes`.
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &RoutesArgs) -> Result<CliOutput, CommandError> {
     let links = kernel.links()?;
     let (running, desired) = match query_daemon("/routes") {
         Ok(desired) => (true, desired),
-        Err(error @ client::Error::NotRunning) => {
+        Err(error @ client::Error::NotRunning(_)) => {
             // An error of the write does no harm: the output shows unknown states as "?".
             drop(writeln!(
                 io::stderr(),

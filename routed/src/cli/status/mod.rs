@@ -4,6 +4,7 @@ mod lines;
 mod offline;
 
 use clap::Args;
+use daemonkit::http::client;
 use serde::Serialize;
 
 use self::lines::{append, or_none, pods};
@@ -12,7 +13,6 @@ use crate::cli::terminal::{Terminal, Tone};
 use crate::cli::{
     CliOutput, CommandError, NOT_RUNNING, NetworkArgs, OutputArgs, query_daemon, query_readiness,
 };
-use crate::http::client;
 use crate::status::Status;
 use crate::text::list;
 use crate::time;
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &StatusArgs) -> Result<CliOutput, CommandError> {
     }
     let status: Status = match query_daemon("/status") {
         Ok(status) => status,
-        Err(client::Error::NotRunning) => return without_daemon(args),
+        Err(client::Error::NotRunning(_)) => return without_daemon(args),
         Err(error) => return Err(error.into()),
     };
     let well = status.troubles.is_empty();
@@ -74,7 +74,7 @@ fn readiness(answer: Result<(), client::Error>) -> Result<CliOutput, CommandErro
             let missing: Vec<_> = missing.lines().collect();
             (format!("not ready for pods: {}", missing.join("; ")), 1)
         }
-        Err(error @ client::Error::NotRunning) => {
+        Err(error @ client::Error::NotRunning(_)) => {
             (format!("not ready for pods: {error}"), NOT_RUNNING)
         }
         Err(error) => return Err(error.into()),

@@ -1,10 +1,12 @@
 use std::collections::BTreeMap;
 
+use daemonkit::http::HttpState;
 use wire::node::NodeName;
 
 use super::*;
+use crate::identity::ROUTED;
 use crate::status::policy::PolicyStatus;
-use crate::status::{AddressUsage, Conflicts, Http, NodeCounts, RegistryStatus, RouteCounts};
+use crate::status::{AddressUsage, Conflicts, NodeCounts, RegistryStatus, RouteCounts};
 
 fn status() -> Status {
     Status {
@@ -44,7 +46,7 @@ fn status() -> Status {
         claims_without_route: BTreeMap::new(),
         conflicts: Conflicts::default(),
         policy: None,
-        http: Some(Http {
+        http: Some(HttpState {
             address: "127.0.0.1:9470".parse().unwrap(),
             why: None,
         }),
@@ -144,7 +146,7 @@ fn readiness_for_a_probe_is_one_line_with_what_is_missing() {
         (Ok(()), "ready for pods".to_owned(), 0),
         (Err(refused()), format!("{not}no subnet; no address"), 1),
         (
-            Err(client::Error::NotRunning),
+            Err(client::Error::NotRunning(ROUTED)),
             format!("{not}routed does not run on this node"),
             NOT_RUNNING,
         ),
@@ -152,6 +154,6 @@ fn readiness_for_a_probe_is_one_line_with_what_is_missing() {
         let report = readiness(answer).unwrap();
         assert_eq!((report.text, report.status), (text, status));
     }
-    let stuck = client::Error::Failed("no answer in time".to_owned());
+    let stuck = client::Error::failed(ROUTED, "no answer in time");
     assert_eq!(readiness(Err(stuck)).unwrap_err().status, 1);
 }

@@ -3,11 +3,11 @@
 
 use std::io::{self, Write};
 
+use daemonkit::OnChange;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
 use crate::cli::{CommandError, block_on};
-use crate::log::OnChange;
 use crate::timeouts::UNINSTALL_RETRY_INTERVAL;
 
 /// Attempts until a signal comes, and prints the outcome when it changes.

@@ -9,7 +9,7 @@ use crate::doctor::context::CheckContext;
 use crate::doctor::finding::Finding;
 use crate::host::cni_folder::{self, FolderView, OwnFile};
 use crate::host::crio;
-use crate::http;
+use crate::identity::ROUTED;
 
 const CHECK: &str = "installed conflist";
 
@@ -20,7 +20,7 @@ const FOLDER: &str = "/etc/cni/net.d";
 
 pub(super) fn check(context: &CheckContext<'_>) -> Vec<Finding> {
     // routed removes its socket when it stops.
-    let routed_runs = Path::new(http::SOCKET).exists();
+    let routed_runs = Path::new(ROUTED.socket).exists();
     let name = context.conflist_path.and_then(Path::file_name);
     let finding = match (name, &context.conflist) {
         (Some(name), Ok(conflist)) => {

@@ -1,8 +1,10 @@
 //! Check: would the kernel send the packets of pods where our routes say?
 
+use daemonkit::http::client;
+
 use crate::doctor::context::CheckContext;
 use crate::doctor::finding::Finding;
-use crate::http::client;
+use crate::identity::ROUTED;
 use crate::kernel::Netlink;
 use crate::packet_paths::{self, Examined, Peer};
 use crate::status::NodeRow;
@@ -11,7 +13,7 @@ const CHECK: &str = "packet paths";
 
 pub(super) async fn check(context: &CheckContext<'_>) -> Vec<Finding> {
     // Only a running daemon knows the addresses of peers.
-    let peers: Vec<NodeRow> = client::get("/nodes").await.unwrap_or_default();
+    let peers: Vec<NodeRow> = client::get(ROUTED, "/nodes").await.unwrap_or_default();
     let peers: Vec<_> = peers.into_iter().map(Peer::from).collect();
     match packet_paths::examine(&mut Netlink::default(), context.pod_cidrs(), &peers) {
         Ok(examined) => examine(examined),

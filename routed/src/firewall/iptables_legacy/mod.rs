@@ -8,6 +8,7 @@ use std::io;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use daemonkit::OnChange;
 use ipnet::IpNet;
 use tracing::{info, warn};
 use wire::nft::IpVersion;
@@ -16,7 +17,6 @@ use self::plan::LegacyPlan;
 pub(super) use self::plan::advice;
 use crate::firewall::blocking_chain::BlockingChain;
 use crate::firewall::forward::CHAIN;
-use crate::log::OnChange;
 use crate::timeouts::{
     IPTABLES_LEGACY_BUSY_RETRY_DELAY, IPTABLES_LEGACY_CHECK_INTERVAL,
     IPTABLES_LEGACY_DROPPING_CHECK_INTERVAL,

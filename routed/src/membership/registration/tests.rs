@@ -1,7 +1,8 @@
 use std::time::Duration;
 
+use daemonkit::OnChange;
+
 use super::*;
-use crate::log::OnChange;
 
 fn unreachable(why: &str) -> Error {
     Error::Unreachable {
