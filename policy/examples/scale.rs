@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use nix::time::ClockId;
 use policy::api::{ClusterNetworkPolicy, L4Protocol, NamedPort, Namespace, NetworkPolicy, Pod};
-use policy::cluster::LocalPod;
+use policy::cluster::LedgerPod;
 use policy::compile::{Engine, PolicyEvent};
 use policy::rules::PodName;
 use serde_json::{from_value, json};
@@ -176,9 +176,9 @@ fn pod(number: u32, app: u32, address: u32) -> Pod {
     }
 }
 
-fn local(number: u32) -> LocalPod {
+fn local(number: u32) -> LedgerPod {
     let pod = pod(number, 0, number);
-    LocalPod {
+    LedgerPod {
         id: format!("container-{number}"),
         name: PodName::new(&pod.namespace, &pod.name),
         uid: Some(pod.uid),

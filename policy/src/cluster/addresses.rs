@@ -6,7 +6,9 @@
 
 use std::net::IpAddr;
 
-use super::{Cluster, PodId, PodRecord};
+use super::Cluster;
+use super::ids::PodId;
+use super::pod_record::PodRecord;
 use crate::rules::PodName;
 
 impl Cluster {

@@ -3,14 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::PodId;
+use super::ids::{GroupId, PodId};
 use crate::api::NamedPort;
 use crate::rules::SetId;
 use crate::selector::LabelSet;
-
-/// The number of a group. None is used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct GroupId(u64);
 
 /// What the pods of a group have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -59,7 +55,7 @@ impl Groups {
             }
             return *id;
         }
-        let id = GroupId(self.next);
+        let id = GroupId::new(self.next);
         self.next += 1;
         let key = Arc::new(key);
         self.by_key.insert(Arc::clone(&key), id);

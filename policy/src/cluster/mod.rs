@@ -4,11 +4,16 @@
 //! the work is done for groups: a Deployment of a thousand pods is one.
 
 mod addresses;
+mod decide;
 mod groups;
+mod ids;
 mod local_pods;
+mod namespace_record;
 mod namespaces;
+mod pod_record;
 mod pods;
 mod policies;
+mod policy_table;
 mod texts;
 
 use std::collections::HashMap;
@@ -17,13 +22,15 @@ use std::sync::Arc;
 
 use slab::Slab;
 
-pub use groups::{GroupId, GroupKey, PodGroup};
-pub use local_pods::{LocalPod, LocalPods, UndecidedReason};
-pub use namespaces::NamespaceRecord;
-pub use pods::{PodId, PodRecord};
+pub use decide::UndecidedReason;
+pub use groups::{GroupKey, PodGroup};
+pub use ids::{GroupId, PodId};
+pub use local_pods::{LedgerPod, LocalPods};
+pub use namespace_record::NamespaceRecord;
+pub use pod_record::PodRecord;
 
 use groups::Groups;
-use policies::Policies;
+use policy_table::Policies;
 use texts::Texts;
 
 /// The cluster, as the events so far tell it.

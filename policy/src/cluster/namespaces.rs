@@ -1,21 +1,11 @@
 //! Namespaces.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
-use super::{Cluster, GroupId, PodId};
+use super::Cluster;
+use super::ids::GroupId;
+use super::namespace_record::NamespaceRecord;
 use crate::selector::{LabelSet, NamespaceScope};
-
-/// What is known of a namespace. It exists as long as something of it is known.
-#[derive(Debug, Default)]
-pub struct NamespaceRecord {
-    /// Its labels; `None` as long as the namespace itself has not been seen.
-    pub labels: Option<LabelSet>,
-    /// Its pods by name.
-    pub(super) pods: HashMap<Arc<str>, PodId>,
-    /// The groups of its pods.
-    pub groups: BTreeSet<GroupId>,
-}
 
 impl Cluster {
     /// What is known of a namespace.

@@ -1,50 +1,14 @@
 //! Pods.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Cluster, GroupId, GroupKey};
+use super::Cluster;
+use super::groups::GroupKey;
+use super::ids::{GroupId, PodId};
+use super::pod_record::PodRecord;
 use crate::api::Pod;
 use crate::rules::PodName;
 use crate::selector::LabelSet;
-
-/// The number of a pod. It is used again once the pod is deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PodId(u32);
-
-/// What is kept of a pod.
-#[derive(Debug)]
-pub struct PodRecord {
-    /// Its name.
-    pub name: PodName,
-    /// Its identity.
-    pub uid: Box<str>,
-    /// For a static pod: the UID under which the runtime knows it.
-    pub mirrored_uid: Option<Box<str>>,
-    /// The node that it runs on; empty before it is scheduled.
-    pub node: Arc<str>,
-    /// Its group; `None` for a pod that uses its node's addresses, which no policy selects.
-    pub group: Option<GroupId>,
-    /// Whether it has ended.
-    pub has_ended: bool,
-    /// The addresses that the API has of it.
-    pub addresses: Box<[IpAddr]>,
-    /// Whether this node's ledger has a pod of its name.
-    pub(super) is_name_local: bool,
-}
-
-impl PodRecord {
-    /// Whether its addresses are its own: not its node's, and not perhaps another pod's by now.
-    pub fn has_addresses(&self) -> bool {
-        self.group.is_some() && !self.has_ended
-    }
-}
-
-impl PodId {
-    fn index(self) -> usize {
-        self.0 as usize
-    }
-}
 
 impl Cluster {
     /// A pod by its number.
@@ -110,7 +74,7 @@ impl Cluster {
     fn add_pod(&mut self, namespace: &Arc<str>, record: PodRecord) -> PodId {
         let name = Arc::clone(&record.name.name);
         let index = self.pods.insert(record);
-        let id = PodId(u32::try_from(index).expect("memory for fewer pods than this"));
+        let id = PodId::new(index);
         let of_namespace = self.namespaces.entry(Arc::clone(namespace)).or_default();
         of_namespace.pods.insert(name, id);
         id

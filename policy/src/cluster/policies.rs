@@ -1,41 +1,11 @@
 //! Policies.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use slab::Slab;
-
-use super::{Cluster, GroupKey};
+use super::Cluster;
+use super::groups::GroupKey;
 use crate::policies::CompiledPolicy;
 use crate::rules::PolicyName;
-use crate::selector::SelectorIndex;
-
-/// All policies, and which of them may select a pod.
-#[derive(Debug, Default)]
-pub(super) struct Policies {
-    all: Slab<Arc<CompiledPolicy>>,
-    by_name: HashMap<PolicyName, usize>,
-    subjects: SelectorIndex<usize>,
-}
-
-impl Policies {
-    fn insert(&mut self, policy: &Arc<CompiledPolicy>) {
-        let id = self.all.insert(Arc::clone(policy));
-        self.by_name.insert(policy.name.clone(), id);
-        if let Some(subject) = &policy.subject {
-            self.subjects.insert(subject, id);
-        }
-    }
-
-    fn remove(&mut self, name: &PolicyName) -> Option<Arc<CompiledPolicy>> {
-        let id = self.by_name.remove(name)?;
-        let policy = self.all.remove(id);
-        if let Some(subject) = &policy.subject {
-            self.subjects.remove(subject, id);
-        }
-        Some(policy)
-    }
-}
 
 impl Cluster {
     /// Adds or replaces a policy; the one before is returned.

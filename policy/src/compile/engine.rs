@@ -9,7 +9,7 @@ use super::draft::Draft;
 use super::event::PolicyEvent;
 use super::sets::SetTable;
 use crate::api::{Namespace, Pod};
-use crate::cluster::{Cluster, GroupId, LocalPod, UndecidedReason};
+use crate::cluster::{Cluster, GroupId, LedgerPod, UndecidedReason};
 use crate::policies::CompiledPolicy;
 use crate::rules::{Change, PodChain, PodName, PolicyName, Ruleset};
 use crate::selector::LabelSet;
@@ -38,7 +38,7 @@ pub struct PolicyProblem {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UndecidedPod<'a> {
     /// The pod.
-    pub pod: &'a LocalPod,
+    pub pod: &'a LedgerPod,
     /// Why.
     pub reason: UndecidedReason,
 }
@@ -131,7 +131,7 @@ impl Engine {
         self.refresh_named(name);
     }
 
-    fn put_local(&mut self, pod: LocalPod) {
+    fn put_local(&mut self, pod: LedgerPod) {
         let mut touched = self.addresses_of_local(&pod.id);
         touched.extend(self.addresses_named(&pod.name));
         touched.extend(&pod.addresses);

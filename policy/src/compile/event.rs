@@ -1,7 +1,7 @@
 //! What can happen.
 
 use crate::api::{ClusterNetworkPolicy, Namespace, NetworkPolicy, Pod};
-use crate::cluster::LocalPod;
+use crate::cluster::LedgerPod;
 use crate::rules::PodName;
 
 /// Something that changes in the cluster or on the node. `Applied` means that an object is there, new
@@ -30,7 +30,7 @@ pub enum PolicyEvent {
     /// The name of a ClusterNetworkPolicy that is gone.
     ClusterNetworkPolicyDeleted(String),
     /// A pod of this node: its entry in the ledger is there, new or changed.
-    LocalPodAdded(LocalPod),
+    LocalPodAdded(LedgerPod),
     /// The id of a pod of this node whose entry in the ledger is gone.
     LocalPodRemoved(String),
 }

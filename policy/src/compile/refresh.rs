@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::build::{BuiltChains, ChainBuilder};
 use super::engine::Engine;
-use crate::cluster::{GroupId, LocalPod};
+use crate::cluster::{GroupId, LedgerPod};
 use crate::policies::CompiledPolicy;
 use crate::rules::{LocalAddress, PodChain, PodName};
 
@@ -114,14 +114,14 @@ impl Engine {
     }
 
     /// The addresses of a pod of this node, without those that another one has by now.
-    fn held_addresses<'a>(&'a self, local: &'a LocalPod) -> impl Iterator<Item = IpAddr> + 'a {
+    fn held_addresses<'a>(&'a self, local: &'a LedgerPod) -> impl Iterator<Item = IpAddr> + 'a {
         local.addresses.iter().copied().filter(|address| {
             let holder = self.cluster.local().holder(*address);
             holder.is_some_and(|it| it.id == local.id)
         })
     }
 
-    fn group_of(&self, local: &LocalPod) -> LocalGroup {
+    fn group_of(&self, local: &LedgerPod) -> LocalGroup {
         let pod = self.cluster.decide(local).ok();
         match pod.and_then(|id| self.cluster.pod(id)) {
             None => LocalGroup::Undecided,

@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use super::*;
 use crate::api::{L4Protocol, NamedPort, Namespace, Pod};
-use crate::cluster::{LocalPod, UndecidedReason};
+use crate::cluster::{LedgerPod, UndecidedReason};
 use crate::rules::{Change, PodConnection, PodName};
 
 fn address(last: u8) -> IpAddr {
@@ -36,7 +36,7 @@ fn deleted(name: &str) -> PolicyEvent {
 }
 
 fn local(name: &str, last: u8) -> PolicyEvent {
-    PolicyEvent::LocalPodAdded(LocalPod {
+    PolicyEvent::LocalPodAdded(LedgerPod {
         id: format!("{name}-{last}"),
         name: PodName::new("shop", name),
         uid: Some(format!("uid-{name}")),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use policy::api::{L4Protocol, Namespace, Pod};
-use policy::cluster::LocalPod;
+use policy::cluster::LedgerPod;
 use policy::compile::{Engine, PolicyEvent};
 use policy::rules::{PodConnection, PodName};
 
@@ -23,7 +23,7 @@ pub(crate) fn check(namespaces: &str, pods: &str, policies: &[&str], connections
         let address: IpAddr = words[1].parse().unwrap();
         let name = pod_name(words[0]);
         addresses.insert(words[0].to_owned(), address);
-        engine.apply(PolicyEvent::LocalPodAdded(LocalPod {
+        engine.apply(PolicyEvent::LocalPodAdded(LedgerPod {
             id: words[0].to_owned(),
             name: name.clone(),
             uid: None,

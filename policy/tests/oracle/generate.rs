@@ -7,7 +7,7 @@ use policy::api::{
     NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
     NetworkPolicySpec, ObjectMeta, Pod, PortNumberOrName,
 };
-use policy::cluster::LocalPod;
+use policy::cluster::LedgerPod;
 use policy::compile::PolicyEvent;
 use policy::rules::PodName;
 use proptest::collection::vec;
@@ -129,14 +129,14 @@ fn pod() -> impl Strategy<Value = Pod> {
     })
 }
 
-fn local_pod() -> impl Strategy<Value = LocalPod> {
+fn local_pod() -> impl Strategy<Value = LedgerPod> {
     let parts = (
         0..4_u8,
         pod_name(),
         option::weighted(0.8, 0..2_u8),
         pod_addresses(),
     );
-    parts.prop_map(|(id, name, uid, addresses)| LocalPod {
+    parts.prop_map(|(id, name, uid, addresses)| LedgerPod {
         id: id.to_string(),
         name,
         uid: uid.map(|it| format!("u{it}")),

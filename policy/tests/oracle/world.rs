@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use policy::api::{ClusterNetworkPolicy, Namespace, NetworkPolicy, Pod};
-use policy::cluster::LocalPod;
+use policy::cluster::LedgerPod;
 use policy::compile::PolicyEvent;
 
 /// All objects, by name.
@@ -15,7 +15,7 @@ pub(crate) struct OracleWorld {
     pub(crate) policies: BTreeMap<(String, String), NetworkPolicy>,
     pub(crate) cluster_policies: BTreeMap<String, ClusterNetworkPolicy>,
     /// In the order in which they came.
-    pub(crate) locals: Vec<LocalPod>,
+    pub(crate) locals: Vec<LedgerPod>,
 }
 
 impl OracleWorld {
@@ -71,14 +71,14 @@ impl OracleWorld {
     }
 
     /// The entry of the ledger that has an address.
-    pub(crate) fn holder(&self, address: IpAddr) -> Option<&LocalPod> {
+    pub(crate) fn holder(&self, address: IpAddr) -> Option<&LedgerPod> {
         self.locals
             .iter()
             .rfind(|it| it.addresses.contains(&address))
     }
 
     /// The pod that an entry of the ledger is of.
-    pub(crate) fn pod_of(&self, local: &LocalPod) -> Option<&Pod> {
+    pub(crate) fn pod_of(&self, local: &LedgerPod) -> Option<&Pod> {
         let key = (
             local.name.namespace.to_string(),
             local.name.name.to_string(),
