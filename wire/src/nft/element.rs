@@ -78,7 +78,8 @@ impl Element {
             verdict: NftVerdict::of_data(item.nested(element::DATA)),
         };
         // nft adds an end element at address 0 if the first range does not start there.
-        let is_start_marker = element.is_end && element.key.address().is_unspecified();
+        let is_start_marker =
+            element.is_end && element.key.address().is_some_and(|it| it.is_unspecified());
         (!is_start_marker).then_some(element)
     }
 }

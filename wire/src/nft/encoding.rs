@@ -21,13 +21,16 @@ pub(super) fn set_attributes(set: &NftSet, number: u32) -> Attributes {
     } else {
         attributes
     };
-    match &set.comment {
-        Some(text) => {
-            let data = user_data::of_comment(set::COMMENT, text);
-            attributes.bytes(set::USER_DATA, &data)
-        }
-        None => attributes,
+    let order = key_type
+        .is_name()
+        .then(|| user_data::of_host_order(set::KEY_ORDER));
+    let comment = set.comment.as_deref();
+    let comment = comment.map(|text| user_data::of_comment(set::COMMENT, text));
+    let data: Vec<u8> = order.into_iter().chain(comment).flatten().collect();
+    if data.is_empty() {
+        return attributes;
     }
+    attributes.bytes(set::USER_DATA, &data)
 }
 
 /// A chain without its rules.

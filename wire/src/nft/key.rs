@@ -1,4 +1,4 @@
-//! Keys of sets: addresses, alone or with something else (a concatenation).
+//! Keys of sets: addresses or names of links, alone or with something else (a concatenation).
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -6,32 +6,43 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::ip_version::IpVersion;
 use crate::ip_protocol::IpProtocol;
 
-/// nft's data types (`TYPE_IPADDR`, `TYPE_IP6ADDR`, `TYPE_INET_PROTOCOL` and `TYPE_INET_SERVICE` of
-/// its `datatype.h`); the kernel only stores them. The type of a concatenation has
+/// nft's data types (`TYPE_IPADDR`, `TYPE_IP6ADDR`, `TYPE_INET_PROTOCOL`, `TYPE_INET_SERVICE` and
+/// `TYPE_IFNAME` of its `datatype.h`); the kernel only stores them. The type of a concatenation has
 /// [`BITS_PER_TYPE`] bits for each (`TYPE_BITS`).
 const IPV4_ADDRESS: u32 = 7;
 const IPV6_ADDRESS: u32 = 8;
 const PROTOCOL: u32 = 12;
 const PORT: u32 = 13;
+const LINK_NAME: u32 = 41;
 const BITS_PER_TYPE: u32 = 6;
+
+/// The bytes of a link's name (`IFNAMSIZ`).
+const NAME_LENGTH: usize = 16;
+
+/// The name of a link, as it is in the kernel: zeros follow it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkName([u8; NAME_LENGTH]);
 
 /// A key. The fields of a concatenation are padded to four bytes, as in registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ElementKey {
     /// An address.
     Address(IpAddr),
-    /// Two addresses of the same version: source and destination.
-    AddressPair(IpAddr, IpAddr),
     /// An address, a protocol with ports, and a port.
     Endpoint(IpAddr, IpProtocol, u16),
+    /// A link.
+    Link(LinkName),
+    /// The link that a packet came from, and the one that it leaves through.
+    LinkPair(LinkName, LinkName),
 }
 
 /// The type of the keys of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum KeyType {
     Address(IpVersion),
-    AddressPair(IpVersion),
     Endpoint(IpVersion),
+    Link,
+    LinkPair,
 }
 
 impl From<IpAddr> for ElementKey {
@@ -41,12 +52,21 @@ impl From<IpAddr> for ElementKey {
 }
 
 impl ElementKey {
-    /// Its address, the first of two.
-    pub fn address(&self) -> IpAddr {
+    /// A link of that name, of which at most 15 bytes count.
+    pub fn link(name: &str) -> Self {
+        Self::Link(name.into())
+    }
+
+    /// A pair of links.
+    pub fn link_pair(incoming: &str, outgoing: &str) -> Self {
+        Self::LinkPair(incoming.into(), outgoing.into())
+    }
+
+    /// Its address, if it has one.
+    pub fn address(&self) -> Option<IpAddr> {
         match self {
-            Self::Address(address)
-            | Self::AddressPair(address, _)
-            | Self::Endpoint(address, ..) => *address,
+            Self::Address(address) | Self::Endpoint(address, ..) => Some(*address),
+            Self::Link(_) | Self::LinkPair(..) => None,
         }
     }
 
@@ -54,9 +74,8 @@ impl ElementKey {
     pub(super) fn bytes(&self) -> Vec<u8> {
         match self {
             Self::Address(address) => octets(*address),
-            Self::AddressPair(source, destination) => {
-                [octets(*source), octets(*destination)].concat()
-            }
+            Self::Link(name) => name.0.to_vec(),
+            Self::LinkPair(incoming, outgoing) => [incoming.0, outgoing.0].concat(),
             Self::Endpoint(address, protocol, port) => {
                 let [high, low] = port.to_be_bytes();
                 let rest = vec![protocol.0, 0, 0, 0, high, low, 0, 0];
@@ -71,7 +90,8 @@ impl KeyType {
     pub(super) fn number(self) -> u32 {
         match self {
             Self::Address(version) => type_number(version),
-            Self::AddressPair(version) => concatenation(&[type_number(version); 2]),
+            Self::Link => LINK_NAME,
+            Self::LinkPair => concatenation(&[LINK_NAME; 2]),
             Self::Endpoint(version) => concatenation(&[type_number(version), PROTOCOL, PORT]),
         }
     }
@@ -79,43 +99,58 @@ impl KeyType {
     /// The type with that number; `None` if we never write it.
     pub(super) fn of(number: u32) -> Option<Self> {
         let versions = [IpVersion::V4, IpVersion::V6].into_iter();
-        let kinds = |version| {
-            [
-                Self::Address(version),
-                Self::AddressPair(version),
-                Self::Endpoint(version),
-            ]
-        };
-        let mut all = versions.flat_map(kinds);
+        let of_version = |version| [Self::Address(version), Self::Endpoint(version)];
+        let links = [Self::Link, Self::LinkPair];
+        let mut all = versions.flat_map(of_version).chain(links);
         all.find(|known| known.number() == number)
+    }
+
+    /// Whether its keys are names, alone.
+    pub(super) fn is_name(self) -> bool {
+        self == Self::Link
     }
 
     /// Length of a key in bytes.
     pub(super) fn length(self) -> u32 {
         match self {
             Self::Address(version) => version.length(),
-            Self::AddressPair(version) => 2 * version.length(),
             Self::Endpoint(version) => version.length() + 8,
+            Self::Link => 16,
+            Self::LinkPair => 32,
         }
     }
 
     /// Parses a key of this type.
     pub(super) fn parse(self, bytes: &[u8]) -> Option<ElementKey> {
-        let (Self::Address(version) | Self::AddressPair(version) | Self::Endpoint(version)) = self;
+        let version = match self {
+            Self::Address(version) | Self::Endpoint(version) => version,
+            Self::Link => return Some(ElementKey::Link(LinkName(bytes.try_into().ok()?))),
+            Self::LinkPair => {
+                let (incoming, outgoing) = bytes.split_at_checked(NAME_LENGTH)?;
+                let name = |bytes: &[u8]| bytes.try_into().ok().map(LinkName);
+                return Some(ElementKey::LinkPair(name(incoming)?, name(outgoing)?));
+            }
+        };
         let length = usize::try_from(version.length()).ok()?;
         let (first, rest) = bytes.split_at_checked(length)?;
         let first = parse_address(first)?;
         Some(match (self, rest) {
             (Self::Address(_), []) => ElementKey::Address(first),
-            (Self::AddressPair(_), rest) if rest.len() == length => {
-                ElementKey::AddressPair(first, parse_address(rest)?)
-            }
             (Self::Endpoint(_), [protocol, _, _, _, high, low, _, _]) => {
                 let port = u16::from_be_bytes([*high, *low]);
                 ElementKey::Endpoint(first, IpProtocol(*protocol), port)
             }
             _ => return None,
         })
+    }
+}
+
+impl From<&str> for LinkName {
+    fn from(name: &str) -> Self {
+        let mut bytes = [0; NAME_LENGTH];
+        let length = name.len().min(NAME_LENGTH - 1);
+        bytes[..length].copy_from_slice(&name.as_bytes()[..length]);
+        Self(bytes)
     }
 }
 
@@ -150,7 +185,8 @@ impl fmt::Display for ElementKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(address) => address.fmt(f),
-            Self::AddressPair(source, destination) => write!(f, "{source} . {destination}"),
+            Self::Link(name) => name.fmt(f),
+            Self::LinkPair(incoming, outgoing) => write!(f, "{incoming} . {outgoing}"),
             Self::Endpoint(address, protocol, port) => {
                 write!(f, "{address} . {protocol} . {port}")
             }
@@ -158,17 +194,27 @@ impl fmt::Display for ElementKey {
     }
 }
 
+impl fmt::Display for LinkName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = self.0.iter().position(|byte| *byte == 0);
+        let name = &self.0[..end.unwrap_or(NAME_LENGTH)];
+        write!(f, "\"{}\"", String::from_utf8_lossy(name))
+    }
+}
+
 impl fmt::Display for KeyType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Address(version) | Self::AddressPair(version) | Self::Endpoint(version)) = self;
-        let address = match version {
+        let address = |version: &IpVersion| match version {
             IpVersion::V4 => "ipv4_addr",
             IpVersion::V6 => "ipv6_addr",
         };
         match self {
-            Self::Address(_) => f.write_str(address),
-            Self::AddressPair(_) => write!(f, "{address} . {address}"),
-            Self::Endpoint(_) => write!(f, "{address} . inet_proto . inet_service"),
+            Self::Address(version) => f.write_str(address(version)),
+            Self::Endpoint(version) => {
+                write!(f, "{} . inet_proto . inet_service", address(version))
+            }
+            Self::Link => f.write_str("ifname"),
+            Self::LinkPair => f.write_str("ifname . ifname"),
         }
     }
 }

@@ -28,7 +28,7 @@ pub use element::{Element, Elements};
 pub use expression::{Expression, Layer, Register};
 pub use inspect::prefixes;
 pub use ip_version::IpVersion;
-pub use key::ElementKey;
+pub use key::{ElementKey, LinkName};
 pub use listing::{BaseChain, ChainListing, FoundRule, RuleCounter, SetListing, TableListing};
 pub use monitor::{NftMonitor, RulesetChange};
 pub use rule::{AddressField, ConnectionState, Direction, NftRule, Term};

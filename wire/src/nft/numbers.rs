@@ -3,7 +3,7 @@
 /// `NFTA_TABLE_NAME`; sets, chains, rules and elements have the same number for their table.
 pub(super) const TABLE: u16 = 1;
 
-/// `NFTA_SET_*`, and `NFTNL_UDATA_SET_COMMENT` of libnftnl.
+/// `NFTA_SET_*`, and `NFTNL_UDATA_SET_COMMENT` and `NFTNL_UDATA_SET_KEYBYTEORDER` of libnftnl.
 pub(super) mod set {
     pub(in super::super) const NAME: u16 = 2;
     pub(in super::super) const FLAGS: u16 = 3;
@@ -13,6 +13,7 @@ pub(super) mod set {
     pub(in super::super) const ID: u16 = 10;
     pub(in super::super) const USER_DATA: u16 = 13;
     pub(in super::super) const COMMENT: u8 = 7;
+    pub(in super::super) const KEY_ORDER: u8 = 0;
 
     /// `NFT_SET_INTERVAL`, `NFT_SET_MAP`.
     pub(in super::super) const INTERVAL: u32 = 4;

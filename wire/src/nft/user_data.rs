@@ -18,6 +18,17 @@ pub(super) fn of_comment(kind: u8, comment: &str) -> Vec<u8> {
     [&[kind, length], text, &[0]].concat()
 }
 
+/// nft's `BYTEORDER_HOST_ENDIAN`.
+const HOST_ORDER: u32 = 1;
+
+/// The record that says that the keys of a set are in the byte order of the host: nft prints names
+/// only with it.
+pub(super) fn of_host_order(kind: u8) -> Vec<u8> {
+    let value = HOST_ORDER.to_ne_bytes();
+    let length = u8::try_from(value.len()).unwrap_or(u8::MAX);
+    [&[kind, length][..], &value].concat()
+}
+
 /// The comment in user data, whose type depends on what it is the comment of.
 pub(super) fn comment(kind: u8, mut data: &[u8]) -> Option<String> {
     loop {

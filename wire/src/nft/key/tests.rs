@@ -12,14 +12,14 @@ fn key_parses_back_to_itself() {
         (KeyType::Address(V4), ElementKey::Address(v4), "10.244.1.2"),
         (KeyType::Address(V6), ElementKey::Address(v6), "fd00::12"),
         (
-            KeyType::AddressPair(V4),
-            ElementKey::AddressPair(v4, ip("10.244.1.3")),
-            "10.244.1.2 . 10.244.1.3",
+            KeyType::Link,
+            ElementKey::link("flat0123456789a"),
+            "\"flat0123456789a\"",
         ),
         (
-            KeyType::AddressPair(V6),
-            ElementKey::AddressPair(v6, v6),
-            "fd00::12 . fd00::12",
+            KeyType::LinkPair,
+            ElementKey::link_pair("flat0", "eth0"),
+            "\"flat0\" . \"eth0\"",
         ),
         (
             KeyType::Endpoint(V4),

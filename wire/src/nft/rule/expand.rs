@@ -17,6 +17,14 @@ const OUT_NAME: u32 = 7;
 const PROTOCOL: u32 = 15;
 const TRANSPORT: u32 = 16;
 
+/// The length of a link's name in registers (`IFNAMSIZ`).
+const NAME_LENGTH: u32 = 16;
+
+/// The flags in a TCP header (RFC 9293 section 3.1).
+const TCP_FLAGS: u32 = 13;
+const FIN_SYN_RST_ACK: u8 = 0x17;
+const SYN: u8 = 0x02;
+
 /// `NFT_CT_STATE`.
 const CONNECTION_STATE: u32 = 0;
 
@@ -59,9 +67,7 @@ impl Term {
         match self {
             Self::Prefix { prefix, .. } => Some(IpVersion::of(prefix.network())),
             Self::Member { version, .. }
-            | Self::MemberPair { version, .. }
             | Self::MemberEndpoint { version, .. }
-            | Self::VerdictMap { version, .. }
             | Self::IpVersion(version) => Some(*version),
             Self::ToLoopback { .. } => Some(IpVersion::V4),
             Self::Icmpv6(_) => Some(IpVersion::V6),
@@ -72,11 +78,7 @@ impl Term {
     fn expressions(&self) -> Vec<Expression> {
         match self {
             Self::Link { way, prefix, is } => {
-                let name = match way {
-                    Direction::In => IN_NAME,
-                    Direction::Out => OUT_NAME,
-                };
-                vec![meta(name), compare(*is, prefix.clone().into_bytes())]
+                vec![way.name(), compare(*is, prefix.clone().into_bytes())]
             }
             Self::Prefix { end, prefix } => in_prefix(*end, prefix),
             Self::ToLoopback { is } => {
@@ -89,16 +91,21 @@ impl Term {
                 set,
                 is,
             } => vec![end.load(*version, Register::FIRST), lookup(set, *is)],
-            Self::MemberPair { version, set } => in_pairs(*version, set),
+            Self::MemberLinkPair { set } => in_link_pairs(set),
             Self::MemberEndpoint { end, version, set } => in_endpoints(*end, *version, set),
-            Self::VerdictMap { end, version, map } => {
-                let verdict = Expression::VerdictMap(map.clone());
-                vec![end.load(*version, Register::FIRST), verdict]
+            Self::LinkVerdict { way, map } => {
+                vec![way.name(), Expression::VerdictMap(map.clone())]
             }
             Self::ConnectionStates(states) => has_state(states),
             Self::Protocol(protocol) => is_protocol(*protocol).to_vec(),
             Self::Ports { protocol, ports } => {
                 [&is_protocol(*protocol)[..], &has_port(ports)].concat()
+            }
+            Self::NoTcpStart => {
+                let flags = first_byte(Layer::Transport, TCP_FLAGS);
+                let mask = Expression::Mask(vec![FIN_SYN_RST_ACK]);
+                let is_other = [flags, mask, compare(false, vec![SYN])];
+                [&is_protocol(IpProtocol::TCP)[..], &is_other].concat()
             }
             Self::Icmpv6(kind) => {
                 let found = first_byte(Layer::Transport, 0);
@@ -152,11 +159,11 @@ fn in_prefix(end: AddressField, prefix: &IpNet) -> Vec<Expression> {
     vec![load, Expression::Mask(octets(prefix.netmask())), network]
 }
 
-fn in_pairs(version: IpVersion, set: &str) -> Vec<Expression> {
-    let second = Register::FIRST.after(version.length());
+fn in_link_pairs(set: &str) -> Vec<Expression> {
+    let second = Register::FIRST.after(NAME_LENGTH);
     vec![
-        AddressField::Source.load(version, Register::FIRST),
-        AddressField::Destination.load(version, second),
+        meta(IN_NAME),
+        Expression::Meta(OUT_NAME, second),
         lookup(set, true),
     ]
 }
@@ -187,6 +194,15 @@ fn has_port(ports: &RangeInclusive<u16>) -> Vec<Expression> {
         return vec![load, compare(true, first)];
     }
     vec![load, Expression::AtLeast(first), Expression::AtMost(last)]
+}
+
+impl Direction {
+    fn name(self) -> Expression {
+        meta(match self {
+            Self::In => IN_NAME,
+            Self::Out => OUT_NAME,
+        })
+    }
 }
 
 impl AddressField {

@@ -56,10 +56,8 @@ pub enum Term {
         /// Whether it must be a member, or must not.
         is: bool,
     },
-    /// The packet's source and destination address are in a set of address pairs.
-    MemberPair {
-        /// The version of the addresses in the set.
-        version: IpVersion,
+    /// The links that the packet came from and leaves through are in a set of pairs.
+    MemberLinkPair {
         /// The set's name.
         set: String,
     },
@@ -72,12 +70,10 @@ pub enum Term {
         /// The set's name.
         set: String,
     },
-    /// Ends the rule with the verdict that a map has for an address of the packet, if it has one.
-    VerdictMap {
-        /// Source or destination.
-        end: AddressField,
-        /// The version of the addresses in the map.
-        version: IpVersion,
+    /// Ends the rule with the verdict that a map has for a link of the packet, if it has one.
+    LinkVerdict {
+        /// Incoming or outgoing link.
+        way: Direction,
         /// The map's name.
         map: String,
     },
@@ -93,6 +89,9 @@ pub enum Term {
         /// The ports.
         ports: RangeInclusive<u16>,
     },
+    /// The packet is of TCP and does not begin a connection: of the flags FIN, SYN, RST and ACK it has
+    /// others than SYN alone.
+    NoTcpStart,
     /// The packet is an `ICMPv6` message of this type.
     Icmpv6(u8),
     /// The packet is of this version of IP.

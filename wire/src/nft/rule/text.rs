@@ -21,11 +21,7 @@ impl fmt::Display for Term {
         let not = |is: bool| if is { "" } else { "!= " };
         match self {
             Self::Link { way, prefix, is } => {
-                let key = match way {
-                    Direction::In => "iifname",
-                    Direction::Out => "oifname",
-                };
-                write!(f, "{key} {}\"{prefix}*\"", not(*is))
+                write!(f, "{} {}\"{prefix}*\"", link_name(*way), not(*is))
             }
             Self::Prefix { end, prefix } => {
                 let key = address(IpVersion::of(prefix.network()), *end);
@@ -72,22 +68,17 @@ impl Term {
     /// Look-ups of several values or of verdicts, and what depends on the connection.
     fn fmt_lookup_or_connection(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::MemberPair { version, set } => {
-                let ends = [AddressField::Source, AddressField::Destination];
-                let [source, destination] = ends.map(|end| address(*version, end));
-                write!(f, "{source} . {destination} @{set}")
-            }
+            Self::MemberLinkPair { set } => write!(f, "iifname . oifname @{set}"),
             Self::MemberEndpoint { end, version, set } => {
                 let key = address(*version, *end);
                 write!(f, "{key} . meta l4proto . th dport @{set}")
             }
-            Self::VerdictMap { end, version, map } => {
-                write!(f, "{} vmap @{map}", address(*version, *end))
-            }
+            Self::LinkVerdict { way, map } => write!(f, "{} vmap @{map}", link_name(*way)),
             Self::ConnectionStates(states) => {
                 let words: Vec<_> = states.iter().map(ToString::to_string).collect();
                 write!(f, "ct state {}", words.join(","))
             }
+            Self::NoTcpStart => f.write_str("tcp flags != syn / fin,syn,rst,ack"),
             Self::Protocol(protocol) => write!(f, "meta l4proto {protocol}"),
             Self::Ports { protocol, ports } if ports.start() == ports.end() => {
                 write!(f, "{protocol} dport {}", ports.start())
@@ -97,6 +88,13 @@ impl Term {
             }
             _ => Ok(()),
         }
+    }
+}
+
+fn link_name(way: Direction) -> &'static str {
+    match way {
+        Direction::In => "iifname",
+        Direction::Out => "oifname",
     }
 }
 

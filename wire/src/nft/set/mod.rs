@@ -1,4 +1,4 @@
-//! nftables sets of addresses, address ranges and concatenations, and verdict maps.
+//! nftables sets of addresses, address ranges, endpoints and pairs of links, and verdict maps of links.
 
 mod range;
 
@@ -22,7 +22,7 @@ use crate::ip_protocol::IpProtocol;
 pub struct NftSet {
     /// Its name.
     pub name: String,
-    /// The version of its addresses.
+    /// The version of its addresses; it means nothing for links.
     pub version: IpVersion,
     /// Its members.
     pub members: Members,
@@ -37,12 +37,12 @@ pub enum Members {
     Addresses(BTreeSet<IpAddr>),
     /// Ranges, in a sorted structure of their borders.
     Ranges(Vec<Range>),
-    /// Pairs of a source and a destination address, in a hash table.
-    AddressPairs(BTreeSet<(IpAddr, IpAddr)>),
+    /// Pairs of the link that a packet came from and the one that it leaves through, in a hash table.
+    LinkPairs(BTreeSet<(String, String)>),
     /// Addresses with a protocol and a port, in a hash table.
     Endpoints(BTreeSet<(IpAddr, IpProtocol, u16)>),
-    /// Addresses with the verdict for each: a verdict map, which rules do not use as a set.
-    Verdicts(BTreeMap<IpAddr, NftVerdict>),
+    /// Links with the verdict for each: a verdict map, which rules do not use as a set.
+    LinkVerdicts(BTreeMap<String, NftVerdict>),
 }
 
 impl NftSet {
@@ -57,18 +57,10 @@ impl NftSet {
         Self::new(name, version, Members::Addresses(fitting.collect()))
     }
 
-    /// A set of pairs of a source and a destination address. Those of the other version are left
-    /// out.
-    pub fn of_address_pairs(
-        name: &str,
-        version: IpVersion,
-        pairs: impl IntoIterator<Item = (IpAddr, IpAddr)>,
-    ) -> Self {
-        let fits = |(source, destination): &(IpAddr, IpAddr)| {
-            [source, destination].map(|end| IpVersion::of(*end)) == [version; 2]
-        };
-        let fitting = pairs.into_iter().filter(fits);
-        Self::new(name, version, Members::AddressPairs(fitting.collect()))
+    /// A set of pairs of links.
+    pub fn of_link_pairs(name: &str, pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let pairs = Members::LinkPairs(pairs.into_iter().collect());
+        Self::new(name, IpVersion::V4, pairs)
     }
 
     /// A set of addresses with a protocol and a port. Those of the other version are left out.
@@ -82,15 +74,13 @@ impl NftSet {
         Self::new(name, version, Members::Endpoints(fitting.collect()))
     }
 
-    /// A verdict map of addresses. Those of the other version are left out.
-    pub fn of_verdicts(
+    /// A verdict map of links.
+    pub fn of_link_verdicts(
         name: &str,
-        version: IpVersion,
-        verdicts: impl IntoIterator<Item = (IpAddr, NftVerdict)>,
+        verdicts: impl IntoIterator<Item = (String, NftVerdict)>,
     ) -> Self {
-        let fitting = verdicts.into_iter();
-        let fitting = fitting.filter(|(address, _)| IpVersion::of(*address) == version);
-        Self::new(name, version, Members::Verdicts(fitting.collect()))
+        let verdicts = Members::LinkVerdicts(verdicts.into_iter().collect());
+        Self::new(name, IpVersion::V4, verdicts)
     }
 
     fn new(name: &str, version: IpVersion, members: Members) -> Self {
@@ -141,25 +131,24 @@ impl NftSet {
 
     /// Whether it is a verdict map.
     pub(super) fn has_verdicts(&self) -> bool {
-        matches!(self.members, Members::Verdicts(_))
+        matches!(self.members, Members::LinkVerdicts(_))
     }
 
     /// Its flags in the kernel (`NFT_SET_*`).
     pub(super) fn flags(&self) -> u32 {
         match self.members {
             Members::Ranges(_) => set::INTERVAL,
-            Members::Verdicts(_) => set::MAP,
-            Members::Addresses(_) | Members::AddressPairs(_) | Members::Endpoints(_) => 0,
+            Members::LinkVerdicts(_) => set::MAP,
+            Members::Addresses(_) | Members::Endpoints(_) | Members::LinkPairs(_) => 0,
         }
     }
 
     pub(super) fn key_type(&self) -> KeyType {
         match self.members {
-            Members::AddressPairs(_) => KeyType::AddressPair(self.version),
+            Members::Addresses(_) | Members::Ranges(_) => KeyType::Address(self.version),
             Members::Endpoints(_) => KeyType::Endpoint(self.version),
-            Members::Addresses(_) | Members::Ranges(_) | Members::Verdicts(_) => {
-                KeyType::Address(self.version)
-            }
+            Members::LinkPairs(_) => KeyType::LinkPair,
+            Members::LinkVerdicts(_) => KeyType::Link,
         }
     }
 
@@ -182,9 +171,9 @@ impl NftSet {
                     [first].into_iter().chain(after)
                 })
                 .collect(),
-            Members::AddressPairs(pairs) => {
-                let key = |(source, destination): &(IpAddr, IpAddr)| {
-                    ElementKey::AddressPair(*source, *destination)
+            Members::LinkPairs(pairs) => {
+                let key = |(incoming, outgoing): &(String, String)| {
+                    ElementKey::link_pair(incoming, outgoing)
                 };
                 pairs.iter().map(key).map(Element::new).collect()
             }
@@ -194,9 +183,11 @@ impl NftSet {
                 };
                 endpoints.iter().map(key).map(Element::new).collect()
             }
-            Members::Verdicts(verdicts) => verdicts
+            Members::LinkVerdicts(verdicts) => verdicts
                 .iter()
-                .map(|(address, verdict)| Element::with_verdict(*address, verdict.clone()))
+                .map(|(link, verdict)| {
+                    Element::with_verdict(ElementKey::link(link), verdict.clone())
+                })
                 .collect(),
         }
     }

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use wire::IpProtocol;
 use wire::netlink::Error;
 use wire::nft::{
-    AddressField, Hook, IpVersion, NftChain, NftRule, NftSet, NftTable, NftVerdict, Term,
+    AddressField, Direction, Hook, IpVersion, NftChain, NftRule, NftSet, NftTable, NftVerdict, Term,
 };
 
 use super::{accept, id, member, socket};
@@ -27,16 +27,18 @@ fn large_table() -> NftTable {
     let chain_name = |number| format!("in-{number}-with-a-name-of-usual-length");
     let goto = |number: usize| NftVerdict::Goto(chain_name(number % 500));
     let pods = || numbered(6_250);
-    let verdicts = pods().zip(0..).map(|(pod, n)| (pod, goto(n)));
+    let link = |n: usize| format!("flat{n:011x}");
     let endpoints = pods().map(|pod| (pod, IpProtocol::TCP, 8080));
-    let pairs = pods().map(|pod| (pod, pod));
-    let mut sets = Vec::new();
+    let verdicts = (0..12_500).map(|n| (link(n), goto(n)));
+    let pairs = (0..12_500).map(|n| (link(n), link(n)));
+    let mut sets = vec![
+        NftSet::of_link_verdicts("map", verdicts),
+        NftSet::of_link_pairs("itself", pairs),
+    ];
     for (version, suffix) in [(V4, 4), (V6, 6)] {
         let name = |kind: &str| format!("{kind}{suffix}");
         sets.extend([
-            NftSet::of_verdicts(&name("map"), version, verdicts.clone()),
             NftSet::of_endpoints(&name("port"), version, endpoints.clone()),
-            NftSet::of_address_pairs(&name("hairpin"), version, pairs.clone()),
             NftSet::of_addresses(&name("sel"), version, pods()),
         ]);
     }
@@ -62,10 +64,9 @@ fn large_table() -> NftTable {
     let forward = NftChain {
         name: "forward".to_owned(),
         hook: Some(Hook::new("filter", Hook::FORWARD, Hook::FILTER)),
-        rules: vec![NftRule::new([Term::VerdictMap {
-            end: AddressField::Destination,
-            version: V4,
-            map: "map4".to_owned(),
+        rules: vec![NftRule::new([Term::LinkVerdict {
+            way: Direction::Out,
+            map: "map".to_owned(),
         }])],
     };
     NftTable {
@@ -116,7 +117,7 @@ fn first_refused_command_is_named_even_if_all_are_refused() {
         panic!("{error}");
     };
     assert_eq!((*index, *errno), (0, Errno::ENOENT));
-    assert_eq!(request, "nft add map inet flatland map4");
+    assert_eq!(request, "nft add map inet flatland map");
     // The replies that did not fit do not disturb the next exchange.
     assert_eq!(socket.table(&id()).unwrap().0, None);
 }

@@ -66,21 +66,19 @@ fn sets() -> Vec<NftSet> {
     use IpVersion::{V4, V6};
     let (pod4, pod6) = (ip("10.244.1.2"), ip("fd00::12"));
     let verdicts = [
-        (ip("10.244.1.2"), goto("in-1")),
-        (ip("10.244.1.3"), NftVerdict::Return),
-        (ip("10.244.1.4"), jump("in-1")),
-        (ip("fd00::12"), goto("in-1")),
+        ("flat2".to_owned(), goto("in-1")),
+        ("flat3".to_owned(), NftVerdict::Return),
+        ("flat4".to_owned(), jump("in-1")),
     ];
+    let pair = |link: &str| (link.to_owned(), link.to_owned());
     let database = [
         (pod4, IpProtocol::TCP, 5432),
         (pod6, IpProtocol::SCTP, 5432),
     ];
     vec![
-        NftSet::of_address_pairs("hairpin4", V4, [(pod4, pod4)]).comment("own pods"),
-        NftSet::of_address_pairs("hairpin6", V6, [(pod6, pod6)]),
-        NftSet::of_verdicts("ingress4", V4, verdicts.clone()).comment("by pod"),
-        NftSet::of_verdicts("ingress6", V6, verdicts),
-        NftSet::of_verdicts("egress4", V4, []),
+        NftSet::of_link_pairs("itself", [pair("flat2")]).comment("own pods"),
+        NftSet::of_link_verdicts("ingress", verdicts).comment("by pod"),
+        NftSet::of_link_verdicts("egress", []),
         NftSet::of_addresses("sel-0-4", V4, addresses(&["10.244.2.1"])).comment(&"é".repeat(64)),
         NftSet::of_prefixes("net-0-4", V4, &prefixes(&["172.16.0.0/12", "10.0.0.0/24"])),
         NftSet::of_endpoints("port-0-4", V4, database),
@@ -89,11 +87,9 @@ fn sets() -> Vec<NftSet> {
 }
 
 fn forward() -> NftChain {
-    use IpVersion::{V4, V6};
     let established = vec![ConnectionState::Established, ConnectionState::Related];
-    let pair = |version, set: &str| Term::MemberPair {
-        version,
-        set: set.to_owned(),
+    let pair = Term::MemberLinkPair {
+        set: "itself".to_owned(),
     };
     NftChain {
         name: "forward".to_owned(),
@@ -104,26 +100,20 @@ fn forward() -> NftChain {
                 Term::ConnectionStates(vec![ConnectionState::Invalid]),
                 verdict(NftVerdict::Drop),
             ]),
-            NftRule::new([pair(V4, "hairpin4"), accept()]),
-            NftRule::new([pair(V6, "hairpin6"), accept()]),
+            NftRule::new([pair, accept()]),
             NftRule::new([link(Direction::Out, true), verdict(jump("to-pod"))]),
         ],
     }
 }
 
 fn to_pod() -> NftChain {
-    use IpVersion::{V4, V6};
-    let lookup = |version, map: &str| Term::VerdictMap {
-        end: AddressField::Destination,
-        version,
-        map: map.to_owned(),
-    };
+    let map = "ingress".to_owned();
+    let way = Direction::Out;
     let [limit, log] = log("undecided ingress");
     chain(
         "to-pod",
         vec![
-            NftRule::new([lookup(V4, "ingress4")]),
-            NftRule::new([lookup(V6, "ingress6")]),
+            NftRule::new([Term::LinkVerdict { way, map }]),
             NftRule::new([limit, log]),
             NftRule::new([Term::Counter, verdict(NftVerdict::Drop)]),
         ],
@@ -155,6 +145,7 @@ fn profile() -> NftChain {
             NftRule::new([selected(), Term::Protocol(IpProtocol::ICMP), pass()]),
             NftRule::new([named(V4, "port-0-4"), pass()]),
             NftRule::new([named(V6, "port-0-6"), Term::Counter, pass()]).comment(&"x".repeat(300)),
+            NftRule::new([Term::NoTcpStart, verdict(NftVerdict::Drop)]),
             NftRule::new([Term::Protocol(IpProtocol::UDP), verdict(goto("last"))]),
             NftRule::new([Term::Counter, verdict(NftVerdict::Drop)]).comment("np a/default-deny"),
         ],
@@ -195,18 +186,18 @@ fn policy_table_loaded_by_nft_equals_ours() {
 #[test]
 fn every_external_change_of_policy_shows_in_the_listing() {
     for change in [
-        "add element TABLE hairpin4 { 10.244.1.2 . 10.244.1.3 }",
-        "delete element TABLE hairpin6 { fd00::12 . fd00::12 }",
-        "add element TABLE egress4 { 10.244.1.2 : drop }",
-        "delete element TABLE ingress4 { 10.244.1.3 }",
-        "delete element TABLE ingress4 { 10.244.1.3 }; \
-         add element TABLE ingress4 { 10.244.1.3 : accept }",
+        "add element TABLE itself { flat2 . flat3 }",
+        "delete element TABLE itself { flat2 . flat2 }",
+        "add element TABLE egress { flat2 : drop }",
+        "delete element TABLE ingress { flat3 }",
+        "delete element TABLE ingress { flat3 }; \
+         add element TABLE ingress { flat3 : accept }",
         "add element TABLE port-0-4 { 10.244.1.2 . tcp . 5433 }",
         "flush set TABLE port-0-6",
         "flush chain TABLE in-1",
         "add rule TABLE last drop",
         "add chain TABLE other",
-        "insert rule TABLE to-pod ip daddr vmap @egress4",
+        "insert rule TABLE to-pod oifname vmap @egress",
     ] {
         let namespace = netns();
         let mut socket = socket(&namespace);
@@ -233,7 +224,7 @@ fn sets_verdicts_and_chains_change_one_by_one() {
     let namespace = netns();
     let mut socket = socket(&namespace);
     socket.apply(&policy().replace_commands(), None).unwrap();
-    let pod = ip("10.244.1.3");
+    let pod = ElementKey::link("flat3");
     let endpoint = |port| {
         Element::new(ElementKey::Endpoint(
             ip("10.244.1.2"),
@@ -267,8 +258,8 @@ fn sets_verdicts_and_chains_change_one_by_one() {
                     hook: None,
                 },
                 add_rule("in-2", &wanted.chains[3].rules[0]),
-                Change::DelElements(elements("ingress4", &[Element::new(pod)])),
-                Change::AddElements(elements("ingress4", &[Element::with_verdict(pod, moved)])),
+                Change::DelElements(elements("ingress", &[Element::new(pod)])),
+                Change::AddElements(elements("ingress", &[Element::with_verdict(pod, moved)])),
                 Change::FlushChain {
                     table: in_1.0,
                     chain: in_1.1,
@@ -281,22 +272,22 @@ fn sets_verdicts_and_chains_change_one_by_one() {
                 Change::AddElements(elements("port-0-4", &[endpoint(80), endpoint(443)])),
                 Change::DelElements(elements("port-0-4", &[endpoint(5432), endpoint(443)])),
                 set("port-0-6"),
-                set("egress4"),
+                set("egress"),
             ],
             None,
         )
         .unwrap();
 
     let mut sets = sets();
-    sets.retain(|set| !["port-0-6", "egress4"].contains(&set.name.as_str()));
+    sets.retain(|set| !["port-0-6", "egress"].contains(&set.name.as_str()));
     let verdicts = [
-        (ip("10.244.1.2"), goto("in-1")),
-        (pod, goto("in-2")),
-        (ip("10.244.1.4"), jump("in-1")),
+        ("flat2".to_owned(), goto("in-1")),
+        ("flat3".to_owned(), goto("in-2")),
+        ("flat4".to_owned(), jump("in-1")),
     ];
-    sets[2] = NftSet::of_verdicts("ingress4", IpVersion::V4, verdicts).comment("by pod");
+    sets[1] = NftSet::of_link_verdicts("ingress", verdicts).comment("by pod");
     let web = (ip("10.244.1.2"), IpProtocol::TCP, 80);
-    sets[6] = NftSet::of_endpoints("port-0-4", IpVersion::V4, [web]);
+    sets[4] = NftSet::of_endpoints("port-0-4", IpVersion::V4, [web]);
     wanted.sets = sets;
     let found = socket.table(&table_id()).unwrap().0;
     assert_eq!(found, Some(wanted.expected_listing()));
@@ -312,8 +303,8 @@ fn deletion_of_what_is_used_is_refused_and_named() {
         table: table_id(),
         set: "port-0-4".to_owned(),
     };
-    let missing = Element::with_verdict(ip("10.244.9.9"), goto("no-such-chain"));
-    let missing = Change::AddElements(elements("ingress4", &[missing]));
+    let missing = Element::with_verdict(ElementKey::link("flat9"), goto("no-such-chain"));
+    let missing = Change::AddElements(elements("ingress", &[missing]));
     for (command, errno, text) in [
         (
             chain,
@@ -328,7 +319,7 @@ fn deletion_of_what_is_used_is_refused_and_named() {
         (
             missing,
             Errno::ENOENT,
-            "add element inet flatland-policy ingress4 { 10.244.9.9 : goto no-such-chain }",
+            "add element inet flatland-policy ingress { \"flat9\" : goto no-such-chain }",
         ),
     ] {
         let error = socket.apply(&[command], None).unwrap_err();
