@@ -25,6 +25,7 @@ pub use ledger::allocator::{Choice, Freed, is_usable, usable};
 pub use ledger::cooling::reusable;
 pub use ledger::disk::{Disk, DiskStep, StepHook};
 pub use ledger::error::Error;
+pub use ledger::follow::{AllocationChange, AllocationReader};
 pub use ledger::inventory::Inventory;
 pub use ledger::kernel_pods::{KernelPods, PodAddress, ReadPods, read as read_kernel_pods};
 pub use ledger::request::AddressRequest;

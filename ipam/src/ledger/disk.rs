@@ -249,7 +249,7 @@ impl Disk {
 
 /// Whether there is nothing at a path, or a file in the place of its folder: ADD reports such a file,
 /// and DEL frees what there is.
-fn is_missing(error: &io::Error) -> bool {
+pub(crate) fn is_missing(error: &io::Error) -> bool {
     let missing = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
     missing.contains(&error.kind())
 }

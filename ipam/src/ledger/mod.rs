@@ -16,6 +16,7 @@ pub(crate) mod allocator;
 pub(crate) mod cooling;
 pub(crate) mod disk;
 pub(crate) mod error;
+pub(crate) mod follow;
 pub(crate) mod free_queue;
 pub(crate) mod inventory;
 pub(crate) mod kernel_pods;
