@@ -54,7 +54,10 @@ pub fn channel<Q>(daemon: DaemonIdentity) -> (QueryClient<Q>, mpsc::Receiver<Q>)
 
 impl<Q> QueryClient<Q> {
     /// Sends the query that `make_query` makes, and waits for the answer.
-    pub async fn query<T>(&self, make_query: fn(oneshot::Sender<T>) -> Q) -> Result<T, Stuck> {
+    pub async fn query<T>(
+        &self,
+        make_query: impl FnOnce(oneshot::Sender<T>) -> Q,
+    ) -> Result<T, Stuck> {
         let began = Instant::now();
         let daemon = self.daemon;
         let stuck = |waited| Stuck { daemon, waited };

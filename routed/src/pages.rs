@@ -61,7 +61,7 @@ impl HttpPages for RoutedPages {
         ("/routes", HttpPage::Routes, Access::Root),
     ];
 
-    async fn page(&self, page: HttpPage) -> Result<PageResponse, Stuck> {
+    async fn page(&self, page: HttpPage, _query: &str) -> Result<PageResponse, Stuck> {
         let queries = &self.sources.query_client;
         Ok(match page {
             HttpPage::Health => {

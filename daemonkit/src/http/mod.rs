@@ -5,5 +5,5 @@ mod connections;
 mod pages;
 mod server;
 
-pub use self::pages::{Access, HttpPages, PageResponse, json, metrics, ok, readiness};
+pub use self::pages::{Access, HttpPages, PageResponse, json, metrics, ok, readiness, refused};
 pub use self::server::{HttpServer, HttpState, start};

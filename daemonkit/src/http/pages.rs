@@ -5,7 +5,7 @@ use std::fmt;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Response, StatusCode};
+use hyper::{Method, Response, StatusCode, Uri};
 use serde::Serialize;
 
 use crate::query::Stuck;
@@ -34,21 +34,28 @@ pub trait HttpPages: Send + Sync + 'static {
     /// The path of each page, and the rights that reading it needs.
     const ALL: &'static [(&'static str, Self::Page, Access)];
 
-    /// Makes a page.
-    fn page(&self, page: Self::Page) -> impl Future<Output = Result<PageResponse, Stuck>> + Send;
+    /// Makes a page; `query` is what follows the `?` of the request, empty if there is none.
+    fn page(
+        &self,
+        page: Self::Page,
+        query: &str,
+    ) -> impl Future<Output = Result<PageResponse, Stuck>> + Send;
 }
 
 /// Answers one request.
 pub(super) async fn answer<P: HttpPages>(
     pages: &P,
     method: &Method,
-    path: &str,
+    uri: &Uri,
     access: Access,
 ) -> PageResponse {
-    match find::<P>(method, path, access) {
-        Ok(page) => pages.page(page).await.unwrap_or_else(|stuck| {
-            response(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{stuck}\n"))
-        }),
+    match find::<P>(method, uri.path(), access) {
+        Ok(page) => pages
+            .page(page, uri.query().unwrap_or_default())
+            .await
+            .unwrap_or_else(|stuck| {
+                response(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{stuck}\n"))
+            }),
         Err((status, text)) => response(status, TEXT, text + "\n"),
     }
 }
@@ -112,6 +119,11 @@ pub fn metrics(text: Result<String, fmt::Error>) -> PageResponse {
             format!("metrics cannot be written: {error}\n"),
         ),
     }
+}
+
+/// The page of a request that cannot be answered, and why.
+pub fn refused(why: &str) -> PageResponse {
+    response(StatusCode::BAD_REQUEST, TEXT, format!("{why}\n"))
 }
 
 /// The page of a value.

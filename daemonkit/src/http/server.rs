@@ -200,8 +200,8 @@ async fn serve<S, P: HttpPages>(
         let (pages, place) = (Arc::clone(&pages), Arc::clone(&own_place));
         async move {
             place.set_being_answered(true);
-            let (method, path) = (request.method(), request.uri().path());
-            let answer = pages::answer(&*pages, method, path, access).await;
+            let (method, uri) = (request.method(), request.uri());
+            let answer = pages::answer(&*pages, method, uri, access).await;
             place.set_being_answered(false);
             Ok::<_, Infallible>(answer)
         }

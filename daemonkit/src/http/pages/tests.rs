@@ -11,7 +11,7 @@ impl HttpPages for TwoPages {
         ("/status", 's', Access::Root),
     ];
 
-    async fn page(&self, page: char) -> Result<PageResponse, Stuck> {
+    async fn page(&self, page: char, _query: &str) -> Result<PageResponse, Stuck> {
         Ok(json(&page))
     }
 }
