@@ -10,5 +10,5 @@ pub mod compile;
 pub mod policies;
 pub mod rules;
 pub mod selector;
-mod timeouts;
+pub mod timeouts;
 pub mod watch;

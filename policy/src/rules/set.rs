@@ -25,6 +25,15 @@ pub enum SetElement {
     Port(IpAddr, L4Protocol, u16),
 }
 
+impl SetElement {
+    /// Its address.
+    pub fn address(&self) -> IpAddr {
+        match self {
+            Self::Address(address) | Self::Port(address, ..) => *address,
+        }
+    }
+}
+
 /// A set. Both address families are in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerSet {

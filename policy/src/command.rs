@@ -1,0 +1,272 @@
+//! The command line.
+
+use std::fmt::Write as _;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use daemonkit::http::client;
+use daemonkit::{log, termination};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::config::{Config, RunArgs};
+use crate::daemon::answers::ExplainAnswer;
+use crate::daemon::event_loop;
+use crate::error::{Error, USAGE};
+use crate::identity::FLATLAND_POLICY;
+use crate::status::Status;
+
+/// Exit status `EX_UNAVAILABLE` (sysexits.h): the daemon does not run.
+const NOT_RUNNING: u8 = 69;
+
+/// What follows the list of commands.
+const AFTER_HELP: &str = "\
+Exit status: 0 all is well, 1 it is not, or something failed, 64 the command line or the conflist has
+to be changed, 69 flatland-policy does not run.";
+
+/// Keeps the network policies of a node's pods in the packet filter.
+#[derive(Debug, Parser)]
+#[command(
+    name = "flatland-policy",
+    version = wire::VERSION,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    after_help = AFTER_HELP
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Watches the policies and keeps their rules, until SIGTERM or SIGINT.
+    Run(RunArgs),
+    /// Shows whether the rules are those of the policies, and what needs attention.
+    Status(StatusArgs),
+    /// Prints the rules of this node's pods, as a person would write them.
+    Rules,
+    /// Says which policies allow or deny a connection between two pods of the cluster.
+    Explain(ExplainArgs),
+}
+
+/// The flags of `flatland-policy status`.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Only whether the rules are those of the policies, and if not, why: for probes.
+    #[arg(long, conflicts_with = "output")]
+    ready: bool,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// The flags of `flatland-policy explain`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The pod that begins the connection, as NAMESPACE/NAME.
+    source: String,
+
+    /// The pod that is to answer, as NAMESPACE/NAME.
+    destination: String,
+
+    /// The destination port and its protocol.
+    #[arg(long, value_name = "PORT/PROTOCOL", default_value = "80/tcp")]
+    port: String,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// How a command prints what it found.
+#[derive(Debug, Args)]
+struct OutputArgs {
+    /// How it is printed.
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    output: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For machines: one JSON object.
+    Json,
+}
+
+/// What a command prints, and its exit status.
+#[derive(Debug)]
+pub(crate) struct CommandOutput {
+    pub(crate) text: String,
+    pub(crate) status: u8,
+    /// Whether it goes to standard error.
+    pub(crate) is_error: bool,
+}
+
+impl CommandOutput {
+    fn new(text: String, status: u8) -> Self {
+        let is_error = false;
+        Self {
+            text,
+            status,
+            is_error,
+        }
+    }
+
+    fn failed(text: String, status: u8) -> Self {
+        Self {
+            is_error: true,
+            ..Self::new(text, status)
+        }
+    }
+}
+
+impl From<client::Error> for CommandOutput {
+    fn from(error: client::Error) -> Self {
+        let status = match error {
+            client::Error::NotRunning(_) => NOT_RUNNING,
+            _ => 1,
+        };
+        Self::failed(error.to_string(), status)
+    }
+}
+
+impl Command {
+    /// Runs the command.
+    pub(crate) fn run(self) -> CommandOutput {
+        let outcome = match self {
+            Self::Run(args) => Ok(run(args)),
+            Self::Status(args) if args.ready => readiness(),
+            Self::Status(args) => status(&args),
+            Self::Rules => query::<String>("/rules")
+                .map(|text| CommandOutput::new(text.trim_end().to_owned(), 0)),
+            Self::Explain(args) => explain(&args),
+        };
+        outcome.unwrap_or_else(CommandOutput::from)
+    }
+}
+
+/// Runs the daemon. An error is already in the log when this returns.
+fn run(args: RunArgs) -> CommandOutput {
+    log::start(args.log_format);
+    match serve(args) {
+        Ok(()) => CommandOutput::new(String::new(), 0),
+        Err(error) => {
+            tracing::error!(%error, "{error}");
+            termination::write(&error.to_string());
+            CommandOutput::failed(String::new(), error.exit_status())
+        }
+    }
+}
+
+fn serve(args: RunArgs) -> Result<(), Error> {
+    let config = Config::read(args)?;
+    runtime()?.block_on(event_loop::run(config))
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}
+
+fn query<T: DeserializeOwned>(path: &str) -> Result<T, client::Error> {
+    let runtime = runtime().map_err(|error| client::Error::failed(FLATLAND_POLICY, error))?;
+    runtime.block_on(client::get(FLATLAND_POLICY, path))
+}
+
+/// One line, as kubelet shows it in an event.
+fn readiness() -> Result<CommandOutput, client::Error> {
+    let runtime = runtime().map_err(|error| client::Error::failed(FLATLAND_POLICY, error))?;
+    match runtime.block_on(client::readiness(FLATLAND_POLICY)) {
+        Ok(()) => Ok(CommandOutput::new(
+            "the rules are those of the policies".to_owned(),
+            0,
+        )),
+        Err(client::Error::Refused(missing)) => {
+            let missing: Vec<_> = missing.lines().collect();
+            Ok(CommandOutput::new(
+                format!("not ready: {}", missing.join("; ")),
+                1,
+            ))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn status(args: &StatusArgs) -> Result<CommandOutput, client::Error> {
+    let status: Status = query("/status")?;
+    let text = args.output.text(&status, || render(&status));
+    Ok(CommandOutput::new(
+        text,
+        u8::from(!status.troubles.is_empty()),
+    ))
+}
+
+fn render(status: &Status) -> String {
+    let verdict = if status.troubles.is_empty() {
+        "well"
+    } else {
+        "not well"
+    };
+    let counts = |all: &std::collections::BTreeMap<String, usize>| {
+        let each: Vec<_> = all
+            .iter()
+            .map(|(kind, count)| format!("{count} {kind}"))
+            .collect();
+        each.join(", ")
+    };
+    let mut text = format!(
+        "flatland-policy {}, pid {}: {verdict}\n  pods   {}\n  rules  {}",
+        status.version,
+        status.pid,
+        counts(&status.pods),
+        counts(&status.rules)
+    );
+    if !status.troubles.is_empty() {
+        text += "\n\ntroubles";
+    }
+    for trouble in &status.troubles {
+        let _ = write!(text, "\n  - {trouble}");
+    }
+    text
+}
+
+fn explain(args: &ExplainArgs) -> Result<CommandOutput, client::Error> {
+    let (port, protocol) = args.port.split_once('/').unwrap_or((&args.port, "tcp"));
+    for (what, value) in [
+        ("pod", &*args.source),
+        ("pod", &*args.destination),
+        ("port", port),
+        ("protocol", protocol),
+    ] {
+        let is_allowed = |it: char| it.is_ascii_alphanumeric() || "-./".contains(it);
+        if value.is_empty() || !value.chars().all(is_allowed) {
+            return Ok(CommandOutput::failed(
+                format!("{value:?} is no {what}"),
+                USAGE,
+            ));
+        }
+    }
+    let answer: ExplainAnswer = query(&format!(
+        "/explain?from={}&to={}&protocol={protocol}&port={port}",
+        args.source, args.destination
+    ))?;
+    let verdict = if answer.is_allowed {
+        "allowed"
+    } else {
+        "denied"
+    };
+    let text = args.output.text(&answer, || {
+        format!("{}\n{verdict}", answer.lines.join("\n"))
+    });
+    Ok(CommandOutput::new(text, u8::from(!answer.is_allowed)))
+}
+
+impl OutputArgs {
+    fn text(&self, value: &impl Serialize, render: impl FnOnce() -> String) -> String {
+        match self.output {
+            Format::Text => render(),
+            Format::Json => serde_json::to_string_pretty(value).unwrap_or_default(),
+        }
+    }
+}

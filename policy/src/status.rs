@@ -1,0 +1,33 @@
+//! The status of the daemon, for the command line and for metrics.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What is known of the policies of this node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Status {
+    pub(crate) version: String,
+    pub(crate) pid: u32,
+    /// What is missing before the rules are those of the API, as sentences. Empty if it is ready.
+    pub(crate) missing: Vec<String>,
+    /// What needs attention, as sentences.
+    pub(crate) troubles: Vec<String>,
+    /// How many pods of this node there are, by how they are treated: `open`, `isolated`, `undecided`.
+    pub(crate) pods: BTreeMap<String, usize>,
+    /// How many sets, elements of sets, chains and rules the pods have.
+    pub(crate) rules: BTreeMap<String, usize>,
+    /// The part that is only for metrics.
+    #[serde(skip)]
+    pub(crate) counts: Vec<PolicyCount>,
+}
+
+/// The packets about which a policy decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PolicyCount {
+    pub(crate) policy: String,
+    pub(crate) direction: String,
+    pub(crate) action: String,
+    pub(crate) packets: u64,
+}
