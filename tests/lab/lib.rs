@@ -27,6 +27,7 @@ pub mod namespaces;
 mod node;
 mod place;
 mod pod;
+pub mod policy;
 pub mod probe;
 pub mod raw;
 pub mod rootfs;

@@ -81,9 +81,9 @@ enum Command {
     },
     /// Answers every client, on TCP and UDP, with the client's address, until killed.
     Serve {
-        /// The port to answer on.
-        #[arg(long, default_value_t = probe::PORT)]
-        port: u16,
+        /// The port to answer on; several with commas.
+        #[arg(long, default_values_t = [probe::PORT], value_delimiter = ',')]
+        port: Vec<u16>,
     },
     /// Sends or receives as many bytes as each client requests, until killed.
     #[command(hide = true)]
@@ -105,6 +105,28 @@ enum Command {
         #[arg(long)]
         bytes: u64,
         /// The server's address.
+        target: IpAddr,
+    },
+    /// Sends back what each TCP client sends, until killed.
+    #[command(hide = true)]
+    Echo {
+        /// The TCP port.
+        #[arg(long, default_value_t = probe::PORT)]
+        port: u16,
+    },
+    /// Uses one connection to a running `lab echo` until it no longer answers.
+    #[command(hide = true)]
+    Hold {
+        /// The server's address.
+        target: IpAddr,
+    },
+    /// Sends datagrams as soon as there is an address to send from.
+    #[command(hide = true)]
+    Flood {
+        /// How long from the first one, in milliseconds.
+        #[arg(long)]
+        for_ms: u64,
+        /// Where to.
         target: IpAddr,
     },
     /// Passes TCP connections on to a server and delays its answers, until killed.
@@ -239,7 +261,15 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Capture { interface } => interface
             .map_or_else(raw::receive, |interface| raw::capture(&interface))
             .map(done),
-        Command::Serve { port } => probe::serve(port).map(done),
+        other => run_probe(other),
+    }
+}
+
+/// Runs a program that sends or answers packets.
+fn run_probe(command: Command) -> Result<ExitCode> {
+    let done = |()| ExitCode::SUCCESS;
+    match command {
+        Command::Serve { port } => probe::serve(&port).map(done),
         Command::ServeTransfers { port } => probe::serve_transfers(port).map(done),
         Command::Transfer {
             port,
@@ -249,6 +279,11 @@ fn run(command: Command) -> Result<ExitCode> {
         } => {
             let took = probe::transfer((target, port).into(), direction, bytes)?;
             print(&took.as_micros().to_string())
+        }
+        Command::Echo { port } => probe::echo(port).map(done),
+        Command::Hold { target } => probe::hold((target, probe::PORT).into()).map(done),
+        Command::Flood { for_ms, target } => {
+            probe::flood((target, raw::PORT).into(), Duration::from_millis(for_ms)).map(done)
         }
         Command::Delay {
             listen,
@@ -266,6 +301,7 @@ fn run(command: Command) -> Result<ExitCode> {
             limit_ms,
             ping: !no_ping,
         }),
+        _ => Err(Error::new("no such probe")),
     }
 }
 

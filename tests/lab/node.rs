@@ -1,5 +1,7 @@
 //! A node: a machine with Flatland on it.
 
+mod policy;
+
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -27,6 +29,7 @@ pub struct Node {
     machine: Machine,
     conflist: String,
     routed: Mutex<Option<Process>>,
+    policy: Mutex<Option<Process>>,
 }
 
 impl Node {
@@ -44,6 +47,7 @@ impl Node {
             ("flatland-ipam", "/opt/cni/bin/flatland-ipam"),
             ("flatland-claim", "/opt/cni/bin/flatland-claim"),
             ("routed", "/opt/flatland/routed"),
+            ("flatland-policy", "/opt/flatland/flatland-policy"),
             ("lab", "/opt/flatland/lab"),
         ] {
             machine.install(&program_under_test(program)?, path)?;
@@ -54,6 +58,7 @@ impl Node {
             machine,
             conflist,
             routed: Mutex::new(None),
+            policy: Mutex::new(None),
         })
     }
 

@@ -37,7 +37,15 @@ impl<'a> Pod<'a> {
     /// Gives the pod a Kubernetes name in `CNI_ARGS`, as runtimes do.
     #[must_use]
     pub fn named(self, namespace: &str, name: &str) -> Self {
-        let args = format!("IgnoreUnknown=1;K8S_POD_NAMESPACE={namespace};K8S_POD_NAME={name}");
+        self.with_args(&format!(
+            "IgnoreUnknown=1;K8S_POD_NAMESPACE={namespace};K8S_POD_NAME={name}"
+        ))
+    }
+
+    /// Sets `CNI_ARGS`.
+    #[must_use]
+    pub(crate) fn with_args(self, args: &str) -> Self {
+        let args = args.to_owned();
         Self { args, ..self }
     }
 

@@ -78,14 +78,8 @@ impl Store {
         fields.shift_remove("apiVersion");
         let identity = match self.objects.get(&key) {
             Some(old) => old.identity.clone(),
-            None => match object["metadata"]["creationTimestamp"].as_str() {
-                // A test decides which of two objects is older.
-                Some(created) => Identity {
-                    created: created.to_owned(),
-                    ..new_identity()
-                },
-                None => new_identity(),
-            },
+            // A test decides which of two objects is older, and which pod a runtime names.
+            None => new_identity(&object["metadata"]),
         };
         let metadata = &mut object["metadata"];
         metadata["resourceVersion"] = self.version.to_string().into();
@@ -194,12 +188,20 @@ pub(super) fn too_old(version: u64, oldest: u64) -> StatusError {
     StatusError::new(410, message)
 }
 
-fn new_identity() -> Identity {
-    let uid = fs::read_to_string("/proc/sys/kernel/random/uuid").expect("the kernel has it");
-    let since = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
-    let created = i64::try_from(since).ok().map(Timestamp::from_second);
+/// The identity of a new object, as far as `given` does not have it.
+fn new_identity(given: &Value) -> Identity {
+    let uid = || {
+        let uid = fs::read_to_string("/proc/sys/kernel/random/uuid");
+        uid.expect("the kernel has it").trim().to_owned()
+    };
+    let created = || {
+        let since = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
+        let created = i64::try_from(since).ok().map(Timestamp::from_second);
+        created.and_then(Result::ok).unwrap_or_default().to_string()
+    };
+    let field = |key: &str| given[key].as_str().map(str::to_owned);
     Identity {
-        uid: uid.trim().to_owned(),
-        created: created.and_then(Result::ok).unwrap_or_default().to_string(),
+        uid: field("uid").unwrap_or_else(uid),
+        created: field("creationTimestamp").unwrap_or_else(created),
     }
 }

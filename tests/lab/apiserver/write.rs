@@ -96,6 +96,7 @@ fn create(store: &mut Store, request: &Request, mut object: Value) -> Written {
         object["metadata"]["namespace"] = request.namespace.as_str().into();
     }
     let metadata = &mut object["metadata"];
+    metadata["uid"] = Value::Null;
     if metadata["name"].is_null() && metadata["generateName"].is_string() {
         let prefix = metadata["generateName"].as_str().unwrap_or_default();
         metadata["name"] = format!("{prefix}{:05x}", store.version() + 1).into();

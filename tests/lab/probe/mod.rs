@@ -4,6 +4,7 @@
 mod icmp;
 mod query;
 mod serve;
+mod stream;
 mod transfer;
 
 use std::io;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use query::query;
 pub use serve::serve;
+pub use stream::{CUT, HOLDS, echo, flood, hold};
 pub use transfer::{TransferDirection, serve_transfers, transfer};
 
 /// The default TCP and UDP port of the server.

@@ -10,9 +10,9 @@ use super::LISTENING;
 use crate::Result;
 use crate::error::Doing;
 
-/// Answers on TCP and UDP port `port` until killed. Prints [`LISTENING`] when it listens.
-pub fn serve(port: u16) -> Result {
-    let listening = Listening::on(port)?;
+/// Answers on these TCP and UDP ports until killed. Prints [`LISTENING`] when it listens.
+pub fn serve(ports: &[u16]) -> Result {
+    let listening = Listening::on(ports)?;
     writeln!(io::stdout(), "{LISTENING}").doing("printing that it listens")?;
     listening.answer();
     Ok(())
@@ -26,15 +26,18 @@ pub(super) struct Listening {
 
 impl Listening {
     /// Binds TCP and UDP, IPv4 and IPv6.
-    pub(super) fn on(port: u16) -> Result<Self> {
-        let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
-        let mut tcp = vec![TcpListener::from(bind(v4, Type::STREAM, Protocol::TCP)?)];
-        let mut udp = vec![UdpSocket::from(bind(v4, Type::DGRAM, Protocol::UDP)?)];
-        let v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
-        // A kernel without IPv6 has no such sockets, and no client uses it.
-        if let Ok(socket) = bind(v6, Type::STREAM, Protocol::TCP) {
-            tcp.push(socket.into());
-            udp.push(bind(v6, Type::DGRAM, Protocol::UDP)?.into());
+    pub(super) fn on(ports: &[u16]) -> Result<Self> {
+        let (mut tcp, mut udp) = (Vec::new(), Vec::new());
+        for port in ports {
+            let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, *port));
+            tcp.push(TcpListener::from(bind(v4, Type::STREAM, Protocol::TCP)?));
+            udp.push(UdpSocket::from(bind(v4, Type::DGRAM, Protocol::UDP)?));
+            let v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, *port));
+            // A kernel without IPv6 has no such sockets, and no client uses it.
+            if let Ok(socket) = bind(v6, Type::STREAM, Protocol::TCP) {
+                tcp.push(socket.into());
+                udp.push(bind(v6, Type::DGRAM, Protocol::UDP)?.into());
+            }
         }
         Ok(Self { tcp, udp })
     }

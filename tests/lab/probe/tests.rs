@@ -32,7 +32,7 @@ fn in_fresh_netns<T: Send>(test: impl FnOnce() -> T + Send) -> T {
 fn server_answers_both_families_with_the_source_address() {
     let targets = vec![LOCALHOST, Ipv6Addr::LOCALHOST.into()];
     let answers = in_fresh_netns(|| {
-        let server = serve::Listening::on(PORT).unwrap();
+        let server = serve::Listening::on(&[PORT]).unwrap();
         thread::spawn(move || server.answer());
         query(&ProbeRequest {
             targets: targets.clone(),
@@ -55,7 +55,7 @@ fn targets_without_ping_replies_are_not_awaited_one_by_one() {
         .collect();
     let (answers, took) = in_fresh_netns(|| {
         sysctl::ensure("net/ipv4/icmp_echo_ignore_all", "1").unwrap();
-        let server = serve::Listening::on(PORT).unwrap();
+        let server = serve::Listening::on(&[PORT]).unwrap();
         thread::spawn(move || server.answer());
         let start = Instant::now();
         let answers = query(&ProbeRequest {

@@ -1,0 +1,79 @@
+//! Who dropped it: log, counters, `explain`; and connections that a new policy ends.
+
+use lab::policy::{PodObject, PolicyCluster};
+use lab::probe::{CUT, HOLDS, LISTENING, PORT};
+use lab::{DEADLINE, Pod, Process, Result, wait_until};
+use serde_json::json;
+
+use crate::support::{LAB, answering, deny, pods, wait_reached};
+
+#[test]
+fn denied_packets_are_logged_counted_and_explained_with_names() -> Result {
+    let cluster = PolicyCluster::start(2)?;
+    let node = cluster.node(1);
+    cluster.namespace("shop", &[])?;
+    cluster.namespace("bank", &[])?;
+    cluster.policy("bank", "default-deny", &deny(&["Ingress"]))?;
+    let web = answering(&cluster, 2, &PodObject::new("shop", "web", &[]))?;
+    let safe = answering(&cluster, 1, &PodObject::new("bank", "safe", &[]))?;
+    wait_reached(&web.pod, &safe.pod, "")?;
+
+    for protocol in ["tcp", "udp"] {
+        let line = format!(
+            "denied shop/web -> bank/safe:{PORT}/{protocol} by bank/default-deny (ingress)"
+        );
+        wait_until(&line, DEADLINE, || {
+            // The log is rate-limited: send until it had room.
+            drop(crate::support::reached(&web.pod, &safe.pod, PORT));
+            node.policy_log().contains(&line)
+        })
+        .map_err(|error| error.doing(node.policy_log()))?;
+    }
+
+    let script = r"exec 3<>/dev/tcp/127.0.0.1/9472 && printf 'GET /metrics HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n' >&3 && cat <&3";
+    let metrics = node.run(&["bash", "-c", script])?;
+    let sample = metrics.lines().find(|line| {
+        line.starts_with("flatland_policy_packets_total{")
+            && line.contains(r#"policy="bank/default-deny""#)
+            && line.contains(r#"action="deny""#)
+    });
+    let value = sample.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+    assert!(value.is_some_and(|value| value >= 2.0), "{metrics}");
+
+    let port = format!("{PORT}/tcp");
+    let explain = node.policy_command(&["explain", "shop/web", "bank/safe", "--port", &port])?;
+    for text in ["bank/default-deny", "denied"] {
+        assert!(explain.stdout.contains(text), "{explain:?}");
+    }
+    Ok(())
+}
+
+/// A TCP connection in use, from one pod to another that runs `lab echo`.
+fn hold(from: &Pod<'_>, to: &Pod<'_>) -> Result<Process> {
+    let process = from.spawn("hold", &[LAB, "hold", &to.addresses()[0].to_string()])?;
+    wait_until("answers", DEADLINE, || process.log().contains(HOLDS))?;
+    Ok(process)
+}
+
+#[test]
+fn new_deny_ends_the_connections_that_it_denies_and_no_others() -> Result {
+    let cluster = PolicyCluster::start(2)?;
+    cluster.namespace("shop", &[])?;
+    let db = cluster.pod(1, &PodObject::new("shop", "db", &[("app", "db")]))?;
+    let echo = db.spawn("echo", &[LAB, "echo"])?;
+    wait_until("echo", DEADLINE, || echo.log().contains(LISTENING))?;
+    let web = cluster.pod(2, &PodObject::new("shop", "web", &[("app", "web")]))?;
+    let other = cluster.pod(2, &PodObject::new("shop", "other", &[("app", "x")]))?;
+    let (kept, denied) = (hold(&web, &db)?, hold(&other, &db)?);
+
+    let allow = json!({
+        "podSelector": { "matchLabels": { "app": "db" } },
+        "ingress": [{ "from": [pods("app", "web")] }],
+    });
+    cluster.policy("shop", "allow-web", &allow)?;
+    wait_until("the end of the denied connection", DEADLINE, || {
+        denied.log().contains(CUT)
+    })?;
+    assert!(kept.running() && !kept.log().contains(CUT));
+    Ok(())
+}

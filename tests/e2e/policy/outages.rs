@@ -1,0 +1,114 @@
+//! What goes on while the program, its table or the API server is away.
+
+use lab::policy::{PodObject, PolicyCluster};
+use lab::{DEADLINE, Result, wait_until};
+use nix::sys::signal::Signal;
+
+use crate::support::{ALL, answering, deny, wait_reached};
+
+#[test]
+fn running_pods_keep_their_rules_while_the_program_is_away_and_new_ones_are_closed() -> Result {
+    let cluster = PolicyCluster::start(1)?;
+    let node = cluster.node(1);
+    cluster.namespace("shop", &[])?;
+    cluster.namespace("bank", &[])?;
+    cluster.policy("bank", "deny", &deny(&["Ingress"]))?;
+    let web = answering(&cluster, 1, &PodObject::new("shop", "web", &[]))?;
+    let near = answering(&cluster, 1, &PodObject::new("shop", "near", &[]))?;
+    let bank = answering(&cluster, 1, &PodObject::new("bank", "safe", &[]))?;
+    wait_reached(&web.pod, &near.pod, ALL)?;
+    wait_reached(&web.pod, &bank.pod, "")?;
+
+    node.end_policy(Signal::SIGKILL)?;
+    wait_reached(&web.pod, &near.pod, ALL)?;
+    wait_reached(&web.pod, &bank.pod, "")?;
+    let new = answering(&cluster, 1, &PodObject::new("shop", "new", &[]))?;
+    wait_reached(&new.pod, &near.pod, "")?;
+    wait_reached(&near.pod, &new.pod, "")?;
+    wait_until("status that says so", DEADLINE, || {
+        let status = node.routed_command(&["status"]);
+        status.is_ok_and(|it| it.stdout.contains("flatland-policy is not running"))
+    })?;
+
+    // What changed meanwhile holds after the start.
+    assert!(
+        cluster
+            .cluster
+            .api
+            .delete("networkpolicies", "bank", "deny")
+    );
+    node.start_policy()?;
+    wait_reached(&new.pod, &near.pod, ALL)?;
+    wait_reached(&web.pod, &bank.pod, ALL)
+}
+
+#[test]
+fn rules_stay_while_the_api_server_is_away_and_follow_once_it_is_back() -> Result {
+    let cluster = PolicyCluster::start(1)?;
+    let node = cluster.node(1);
+    cluster.namespace("shop", &[])?;
+    let web = answering(&cluster, 1, &PodObject::new("shop", "web", &[]))?;
+    let near = answering(&cluster, 1, &PodObject::new("shop", "near", &[]))?;
+    cluster.policy("shop", "deny", &deny(&["Ingress"]))?;
+    wait_reached(&web.pod, &near.pod, "")?;
+
+    cluster.cluster.api.stop();
+    node.end_policy(Signal::SIGTERM)?;
+    node.spawn_policy()?;
+    wait_until("the outage in the log", DEADLINE, || {
+        node.policy_log().contains("out of reach")
+    })
+    .map_err(|error| error.doing(node.policy_log()))?;
+    wait_reached(&web.pod, &near.pod, "")?;
+    assert!(
+        cluster
+            .cluster
+            .api
+            .delete("networkpolicies", "shop", "deny")
+    );
+    cluster.cluster.api.listen()?;
+    wait_reached(&web.pod, &near.pod, ALL)
+}
+
+#[test]
+fn table_that_somebody_deletes_or_changes_is_put_back() -> Result {
+    let cluster = PolicyCluster::start(1)?;
+    let node = cluster.node(1);
+    cluster.namespace("shop", &[])?;
+    let web = answering(&cluster, 1, &PodObject::new("shop", "web", &[]))?;
+    let near = answering(&cluster, 1, &PodObject::new("shop", "near", &[]))?;
+    cluster.policy("shop", "deny", &deny(&["Ingress"]))?;
+    wait_reached(&web.pod, &near.pod, "")?;
+    for vandalism in [
+        &["nft", "delete", "table", "inet", "flatland-policy"][..],
+        &["nft", "flush", "ruleset"],
+        &["nft", "flush", "table", "inet", "flatland-policy"],
+    ] {
+        node.run(vandalism)?;
+        wait_reached(&web.pod, &near.pod, "")?;
+        wait_until("the table", DEADLINE, || {
+            let table = node.run(&["nft", "list", "table", "inet", "flatland-policy"]);
+            table.is_ok_and(|table| table.contains("jump"))
+        })
+        .map_err(|error| error.doing(node.policy_log()))?;
+        wait_reached(&web.pod, &near.pod, "")?;
+    }
+    Ok(())
+}
+
+#[test]
+fn second_program_on_a_node_is_refused() -> Result {
+    let cluster = PolicyCluster::start(1)?;
+    let conflist = "/etc/flatland/10-flatland.conflist";
+    let second = cluster
+        .node(1)
+        .policy_command(&["run", "--conflist", conflist])?;
+    let error = second
+        .clone()
+        .success()
+        .expect_err("one runs already")
+        .to_string();
+    assert!(error.contains("already"), "{error}");
+    assert!(cluster.node(1).policy_runs());
+    Ok(())
+}
