@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::apiserver::cluster::{Cluster, user};
-use crate::{Error, Node, Pod, Result};
+use crate::{Error, Lab, Node, Pod, Result};
 
 /// The manifest with the rights of `flatland-policy`.
 const RIGHTS: &str = include_str!("../../conf/components/network-policy/rights.yaml");
@@ -37,11 +37,24 @@ impl PolicyCluster {
         Self::configured(nodes, &json!({}))
     }
 
+    /// As [`PolicyCluster::start`], with an etcd as the registry.
+    pub fn with_etcd(nodes: u8) -> Result<Self> {
+        let lab = Lab::builder().nodes(nodes).start()?;
+        let cluster = Self::on(Cluster::beside(lab)?, &json!({}))?;
+        let nodes = cluster.cluster.lab.nodes();
+        nodes.iter().try_for_each(Node::start_policy)?;
+        Ok(cluster)
+    }
+
     /// As [`PolicyCluster::without_policy_program`], with this value of `policy`.
     pub fn configured(nodes: u8, policy: &Value) -> Result<Self> {
-        let mut cluster = Cluster::boot(nodes)?;
+        Self::on(Cluster::boot(nodes)?, policy)
+    }
+
+    fn on(mut cluster: Cluster, policy: &Value) -> Result<Self> {
         grant(&cluster)?;
-        for number in 1..=usize::from(nodes) {
+        let nodes = cluster.lab.nodes().len();
+        for number in 1..=nodes {
             let node = cluster.lab.node_mut(number);
             let mut conflist = node.conflist();
             conflist["plugins"][0]["policy"] = policy.clone();

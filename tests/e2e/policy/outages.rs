@@ -71,6 +71,27 @@ fn rules_stay_while_the_api_server_is_away_and_follow_once_it_is_back() -> Resul
 }
 
 #[test]
+fn policies_need_no_etcd_where_it_is_the_registry() -> Result {
+    let cluster = PolicyCluster::with_etcd(1)?;
+    cluster.namespace("shop", &[])?;
+    let web = answering(&cluster, 1, &PodObject::new("shop", "web", &[]))?;
+    let near = answering(&cluster, 1, &PodObject::new("shop", "near", &[]))?;
+    wait_reached(&web.pod, &near.pod, ALL)?;
+    cluster.cluster.lab.etcd()[0].stop()?;
+    cluster.policy("shop", "deny", &deny(&["Ingress"]))?;
+    wait_reached(&web.pod, &near.pod, "")?;
+    let new = answering(&cluster, 1, &PodObject::new("shop", "new", &[]))?;
+    wait_reached(&web.pod, &new.pod, "")?;
+    assert!(
+        cluster
+            .cluster
+            .api
+            .delete("networkpolicies", "shop", "deny")
+    );
+    wait_reached(&web.pod, &new.pod, ALL)
+}
+
+#[test]
 fn table_that_somebody_deletes_or_changes_is_put_back() -> Result {
     let cluster = PolicyCluster::start(1)?;
     let node = cluster.node(1);

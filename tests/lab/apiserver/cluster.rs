@@ -55,7 +55,15 @@ impl Cluster {
 
     /// Boots nodes without Node objects.
     pub fn without_nodes(nodes: u8) -> Result<Self> {
-        let mut lab = Lab::builder().nodes(nodes).etcd(0).start()?;
+        let mut cluster = Self::beside(Lab::builder().nodes(nodes).etcd(0).start()?)?;
+        for number in 1..=usize::from(nodes) {
+            cluster.lab.node_mut(number).set_conflist(&conflist())?;
+        }
+        Ok(cluster)
+    }
+
+    /// An API server beside the nodes of `lab`, which keep their registry. They have accounts.
+    pub fn beside(lab: Lab) -> Result<Self> {
         let machine = lab.add_external_machine("api", API_HOST)?;
         let netns = format!("/proc/{}/ns/net", machine.pid());
         let netns =
@@ -64,9 +72,7 @@ impl Cluster {
         let api = ApiServer::start(netns, SocketAddr::new(address.into(), API_PORT))?;
         api.add_token(TOKEN, USER);
         grant(&api)?;
-        for number in 1..=usize::from(nodes) {
-            let node = lab.node_mut(number);
-            node.set_conflist(&conflist())?;
+        for node in lab.nodes() {
             fs::create_dir_all(node.path(ACCOUNT))
                 .map_err(|error| Error::new(error.to_string()))?;
             give_account(node, TOKEN, &api.ca()?)?;
@@ -145,6 +151,11 @@ pub fn give_account(node: &Node, token: &str, ca: &str) -> Result {
     node.write(format!("{ACCOUNT}/ca.crt"), ca)
 }
 
+/// `HOST:PORT` of the API server.
+pub fn server() -> String {
+    format!("192.168.1.{API_HOST}:{API_PORT}")
+}
+
 /// The user that [`Cluster`]'s nodes are.
 pub fn user() -> &'static str {
     USER
@@ -158,7 +169,7 @@ fn conflist() -> Value {
             "type": "flatland",
             "ipam": {
                 "type": "flatland-ipam",
-                "kubernetes": { "apiServer": format!("https://192.168.1.{API_HOST}:{API_PORT}") },
+                "kubernetes": { "apiServer": format!("https://{}", server()) },
             },
         }],
     })

@@ -5,6 +5,7 @@ use std::sync::{MutexGuard, PoisonError};
 use nix::sys::signal::Signal;
 
 use super::{CONFLIST, Node};
+use crate::apiserver::cluster::server;
 use crate::{CommandOutput, DEADLINE, Error, Process, Result, wait_until};
 
 const PROGRAM: &str = "/opt/flatland/flatland-policy";
@@ -12,7 +13,15 @@ const PROGRAM: &str = "/opt/flatland/flatland-policy";
 impl Node {
     /// Starts `flatland-policy run`, without waiting for anything.
     pub fn spawn_policy(&self) -> Result {
-        let command = [PROGRAM, "run", "--conflist", CONFLIST];
+        let server = server();
+        let command = [
+            PROGRAM,
+            "run",
+            "--conflist",
+            CONFLIST,
+            "--api-server",
+            &server,
+        ];
         *self.policy() = Some(self.machine.spawn("flatland-policy", None, &command)?);
         Ok(())
     }
