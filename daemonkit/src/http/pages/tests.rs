@@ -38,7 +38,13 @@ fn pages_are_read_only_and_those_of_root_hidden_from_others() {
 
 #[tokio::test]
 async fn unknown_page_is_answered_with_the_readable_ones() {
-    let answer = answer(&TwoPages, &Method::GET, "/x", Access::Public).await;
+    let answer = answer(
+        &TwoPages,
+        &Method::GET,
+        &Uri::from_static("/x"),
+        Access::Public,
+    )
+    .await;
     assert_eq!(answer.status(), StatusCode::NOT_FOUND);
     assert_eq!(paths::<TwoPages>(Access::Public), "/healthz");
     assert_eq!(paths::<TwoPages>(Access::Root), "/healthz, /status");
