@@ -24,10 +24,10 @@ use crate::support::{Answering, query};
 use crate::world::OracleWorld;
 
 /// How many states of the cluster follow each other.
-const STATES: usize = 10;
+const STATES: usize = 24;
 
 /// The least number of connections that are tried.
-const MIN_CONNECTIONS: usize = 3_000;
+const MIN_CONNECTIONS: usize = 10_000;
 
 /// The time that rules have to follow a state of the API, on a busy machine.
 const SETTLE_DEADLINE: Duration = Duration::from_secs(20);

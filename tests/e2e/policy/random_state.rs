@@ -32,8 +32,8 @@ pub(crate) fn states(pods: &[Vec<IpAddr>]) -> impl Strategy<Value = RandomState>
     let parts = (
         vec(labels(), NAMESPACES.len()),
         vec((labels(), vec(named_port(), 0..3)), pods.len()),
-        vec(policy(blocks), 0..5),
-        vec(cluster_policy(), 0..3),
+        vec(policy(&blocks), 1..6),
+        vec(cluster_policy(), 1..4),
     );
     parts.prop_map(|(namespaces, pods, policies, cluster)| RandomState {
         namespaces,
@@ -132,9 +132,9 @@ fn port() -> impl Strategy<Value = Value> {
     })
 }
 
-fn policy(blocks: Vec<Value>) -> impl Strategy<Value = Value> {
+fn policy(blocks: &[Value]) -> impl Strategy<Value = Value> + use<> {
     let rule = |peers: &'static str| {
-        (vec(peer(blocks.clone()), 0..3), vec(port(), 0..3))
+        (vec(peer(blocks.to_vec()), 0..3), vec(port(), 0..3))
             .prop_map(move |(others, ports)| json!({ peers: others, "ports": ports }))
     };
     let types = select(vec![
