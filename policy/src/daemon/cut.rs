@@ -14,12 +14,14 @@ use tokio::task::spawn_blocking;
 use wire::conntrack::{ConntrackEntry, ConntrackSocket};
 use wire::netlink::{Error, NetlinkSocket};
 
-use policy::timeouts::{CUT_COOLDOWN_FACTOR, CUT_INTERVAL};
+use policy::timeouts::{APPLY_BACKOFF, CUT_COOLDOWN_FACTOR, CUT_INTERVAL};
 
 /// The connections of pods, as they were found.
 #[derive(Debug)]
 pub(super) struct FoundConnections {
     entries: Result<Vec<ConntrackEntry>, Error>,
+    /// The addresses that pods of the node have given back before.
+    freed: BTreeSet<IpAddr>,
     took: Duration,
 }
 
@@ -29,6 +31,10 @@ pub(super) struct ConnectionCutter {
     is_due: bool,
     is_looking: bool,
     next_at: Instant,
+    /// Failures in a row.
+    failures: u32,
+    /// Addresses of pods that are gone, whose connections are not the next pod's.
+    freed: BTreeSet<IpAddr>,
     sender: mpsc::Sender<FoundConnections>,
     found: mpsc::Receiver<FoundConnections>,
 }
@@ -41,6 +47,8 @@ impl ConnectionCutter {
             is_due: false,
             is_looking: false,
             next_at: now,
+            failures: 0,
+            freed: BTreeSet::new(),
             sender,
             found,
         }
@@ -49,6 +57,15 @@ impl ConnectionCutter {
     /// Asks for a look.
     pub(super) fn ask(&mut self) {
         self.is_due = true;
+    }
+
+    /// Asks for a look at the connections of the addresses that a change takes from pods: the next pod
+    /// with the address could go on with them.
+    pub(super) fn note_freed(&mut self, change: &Change) {
+        let local = change.local.iter();
+        let freed = local.filter(|(_, (_, after))| after.is_none());
+        self.freed.extend(freed.map(|(address, _)| *address));
+        self.is_due |= !self.freed.is_empty();
     }
 
     /// When a look is due, if it is.
@@ -63,12 +80,18 @@ impl ConnectionCutter {
             return;
         }
         (self.is_due, self.is_looking) = (false, true);
-        let (sender, pods) = (self.sender.clone(), pods.collect());
+        let freed = std::mem::take(&mut self.freed);
+        let pods = pods.chain(freed.iter().copied()).collect();
+        let sender = self.sender.clone();
         // Tens of thousands of entries take a while: events are not to wait.
         spawn_blocking(move || {
             let entries = look(&pods);
             let took = now.elapsed();
-            drop(sender.blocking_send(FoundConnections { entries, took }));
+            drop(sender.blocking_send(FoundConnections {
+                entries,
+                freed,
+                took,
+            }));
         });
     }
 
@@ -78,20 +101,34 @@ impl ConnectionCutter {
         found.ok_or_else(|| io::Error::other("no look at connections can come"))
     }
 
-    /// Ends the connections among those found that the rules do not allow, and returns how many.
+    /// Ends the connections among those found that the rules do not allow, and returns how many. After a
+    /// failure the next look is due: otherwise they would go on for as long as they like.
     pub(super) fn cut(
         &mut self,
         ruleset: &Ruleset,
         found: FoundConnections,
     ) -> Result<usize, Error> {
         self.is_looking = false;
-        self.next_at = Instant::now() + CUT_INTERVAL.max(found.took * CUT_COOLDOWN_FACTOR);
-        let mut denied = found.entries?;
-        denied.retain(|entry| is_denied(ruleset, entry));
-        if denied.is_empty() {
-            return Ok(0);
+        let pause = CUT_INTERVAL.max(found.took * CUT_COOLDOWN_FACTOR);
+        let outcome = found.entries.and_then(|mut entries| {
+            entries
+                .retain(|entry| is_denied(ruleset, entry) || is_left(ruleset, &found.freed, entry));
+            if entries.is_empty() {
+                return Ok(0);
+            }
+            ConntrackSocket::open()?.delete(&entries)
+        });
+        self.failures = if outcome.is_ok() {
+            0
+        } else {
+            self.failures + 1
+        };
+        self.next_at = Instant::now() + pause.max(APPLY_BACKOFF.pause(self.failures));
+        if outcome.is_err() {
+            self.is_due = true;
+            self.freed.extend(found.freed);
         }
-        ConntrackSocket::open()?.delete(&denied)
+        outcome
     }
 }
 
@@ -137,11 +174,19 @@ fn is_denied(ruleset: &Ruleset, entry: &ConntrackEntry) -> bool {
     !ends.iter().any(is_undecided) && !ruleset.verdict(&connection).is_allowed()
 }
 
+/// Whether a connection is one of a pod that is gone, and whose address nobody has got since.
+fn is_left(ruleset: &Ruleset, freed: &BTreeSet<IpAddr>, entry: &ConntrackEntry) -> bool {
+    let connection = connection(entry);
+    let mut ends = [connection.source, connection.destination].into_iter();
+    ends.any(|it| freed.contains(&it) && !ruleset.local.contains_key(&it))
+}
+
 /// Whether a change may deny what was allowed before it. `ruleset` is what it leads to.
 pub(super) fn may_deny(ruleset: &Ruleset, change: &Change) -> bool {
-    let is_isolated_anew = change.local.values().any(|(before, after)| {
-        let after = after.iter().flat_map(|it| [it.egress, it.ingress]);
-        before.is_some() && after.into_iter().any(|it| matches!(it, PodChain::Chain(_)))
+    // Also of a new pod: the one that had its address before may have left connections.
+    let is_isolated_anew = change.local.values().any(|(_, after)| {
+        let mut after = after.iter().flat_map(|it| [it.egress, it.ingress]);
+        after.any(|it| matches!(it, PodChain::Chain(_)))
     });
     let does_shrink = change.elements.values().any(|it| !it.removed.is_empty());
     let denies = || {

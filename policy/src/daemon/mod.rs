@@ -2,6 +2,7 @@
 //! as the rules are. Nothing here waits; the event loop does.
 
 pub(crate) mod answers;
+mod closing;
 mod counters;
 mod cut;
 mod denials;
@@ -24,6 +25,7 @@ use wire::netlink::Error;
 use wire::nft::NftMonitor;
 use wire::paths::POLICY_READY;
 
+use self::closing::ClosedTable;
 use self::counters::Counters;
 use self::cut::{ConnectionCutter, may_deny};
 use self::denials::DenialLog;
@@ -41,6 +43,7 @@ pub(crate) struct Daemon {
     engine: Engine,
     pods: LocalPods,
     table: KernelTable,
+    closed: ClosedTable,
     /// Whether the API was read to its end since the start: before, the table stays as it is.
     has_read_all: bool,
     /// Why collections cannot be read, by their names.
@@ -63,7 +66,9 @@ impl Daemon {
     pub(crate) fn start(config: Config) -> Result<Self, crate::error::Error> {
         let mut table = KernelTable::open()?;
         table.probe().map_err(crate::error::Error::Kernel)?;
+        let mut closed = ClosedTable::default();
         if !table.does_stand()? {
+            closed = ClosedTable::made();
             table.close(&Pods::new())?;
             info!("the table was not there: all pods are closed until their policies are known");
         }
@@ -74,6 +79,7 @@ impl Daemon {
             engine: Engine::default(),
             pods: LocalPods::default(),
             table,
+            closed,
             has_read_all: false,
             outages: BTreeMap::new(),
             counters: Counters::default(),
@@ -151,6 +157,7 @@ impl Daemon {
         if may_deny(self.engine.ruleset(), &change) {
             self.cutter.ask();
         }
+        self.cutter.note_freed(&change);
         self.apply(&change, Instant::now());
     }
 
@@ -226,6 +233,7 @@ impl Daemon {
 
     /// Somebody else changed the table, or may have.
     fn table_changed(&mut self, program: &str) {
+        self.closed.doubt();
         if !self.table.is_unknown() {
             warn!("{program} changed the table inet flatland-policy; putting it back");
         }
@@ -268,8 +276,12 @@ impl Daemon {
     fn opening_at(&self, now: Instant) -> Option<Instant> {
         let limit = self.config.fail_open_after?;
         let seconds = unix_seconds();
-        let waiting = self.engine.undecided().filter_map(|undecided| {
-            let left = limit.checked_sub(self.pods.age(&undecided.pod.id, seconds)?)?;
+        let cluster = self.engine.cluster();
+        let waiting = cluster.local().iter().filter_map(|pod| {
+            if self.has_read_all && cluster.decide(pod).is_ok() {
+                return None;
+            }
+            let left = limit.checked_sub(self.pods.age(&pod.id, seconds)?)?;
             (!left.is_zero()).then_some(left)
         });
         // The ages are whole seconds.
@@ -280,7 +292,10 @@ impl Daemon {
 
     /// When to call [`Daemon::run_due`] next.
     fn wake_at(&self, now: Instant) -> Option<Instant> {
-        let attempt = self.has_read_all && self.table.is_unknown();
+        let attempt = match self.has_read_all {
+            true => self.table.is_unknown(),
+            false => self.closed.is_doubted(),
+        };
         let attempt = attempt.then_some(self.next_attempt_at);
         let all = [attempt, self.cutter.wake_at(), self.opening_at(now)];
         all.into_iter().flatten().min()
@@ -289,7 +304,9 @@ impl Daemon {
     /// Does what is due.
     fn run_due(&mut self, now: Instant) {
         self.may_pods_change |= self.config.fail_open_after.is_some();
-        if self.table.is_unknown() || self.may_pods_change {
+        if !self.has_read_all {
+            self.keep_closed(now);
+        } else if self.table.is_unknown() || self.may_pods_change {
             self.apply(&Change::default(), now);
         }
         let pods = self.engine.ruleset().local.keys().copied();

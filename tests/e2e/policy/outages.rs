@@ -133,3 +133,45 @@ fn second_program_on_a_node_is_refused() -> Result {
     assert!(cluster.node(1).policy_runs());
     Ok(())
 }
+
+#[test]
+fn table_that_is_flushed_before_the_api_was_read_is_replaced_by_one_that_closes_all_pods() -> Result
+{
+    let cluster = PolicyCluster::start(1)?;
+    let node = cluster.node(1);
+    cluster.namespace("shop", &[])?;
+    let web = answering(&cluster, 1, &PodObject::new("shop", "web", &[]))?;
+    let near = answering(&cluster, 1, &PodObject::new("shop", "near", &[]))?;
+    cluster.policy("shop", "deny", &deny(&["Ingress"]))?;
+    wait_reached(&web.pod, &near.pod, "")?;
+    cluster.cluster.api.stop();
+    node.end_policy(Signal::SIGTERM)?;
+    node.spawn_policy()?;
+    wait_until("an answer", DEADLINE, || node.policy_answers())?;
+    node.run(&["nft", "flush", "ruleset"])?;
+    wait_reached(&web.pod, &near.pod, "")?;
+    // A pod that Kubernetes does not know is open all the same.
+    let stranger = node.add_pod("stranger")?;
+    let other = node.add_pod("other")?;
+    let other = crate::support::Answering::on(other, &[lab::probe::PORT])?;
+    wait_reached(&stranger, &other.pod, ALL)?;
+    cluster.cluster.api.listen()?;
+    cluster
+        .cluster
+        .api
+        .delete("networkpolicies", "shop", "deny");
+    wait_reached(&web.pod, &near.pod, ALL)
+}
+
+#[test]
+fn pod_is_opened_after_the_configured_time_also_without_the_api_server_since_the_start() -> Result {
+    let cluster = PolicyCluster::configured(1, &serde_json::json!({ "failOpenAfter": "1s" }))?;
+    let node = cluster.node(1);
+    cluster.cluster.api.stop();
+    node.spawn_policy()?;
+    wait_until("an answer", DEADLINE, || node.policy_answers())?;
+    let web = cluster.attach(1, &PodObject::new("shop", "web", &[]))?;
+    let near = cluster.attach(1, &PodObject::new("shop", "near", &[]))?;
+    let near = crate::support::Answering::on(near, &[lab::probe::PORT])?;
+    wait_reached(&web, &near.pod, ALL)
+}
