@@ -1,12 +1,16 @@
 //! How many packets each policy decided about. Rules come and go with their counters; what they
 //! counted stays.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use policy::rules::{Change, RuleAction, Ruleset, TrafficDirection};
 use wire::nft::RuleCounter;
 
 use crate::table::{CountedRule, chain_name, counted_chains, counted_rules};
+
+/// Beyond so many sums, those of policies that are gone are forgotten: whoever may make policies could
+/// otherwise fill the memory, and the metrics.
+const MAX_TOTALS: usize = 10_000;
 
 /// What was decided, and by which policy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +80,11 @@ impl Counters {
                     *self.totals.entry(CounterKey::from(rule)).or_default() += more;
                 }
             }
+        }
+        if self.totals.len() > MAX_TOTALS {
+            let rules = self.chains.values().flat_map(|chain| &chain.rules);
+            let counted: BTreeSet<_> = rules.map(CounterKey::from).collect();
+            self.totals.retain(|key, _| counted.contains(key));
         }
     }
 

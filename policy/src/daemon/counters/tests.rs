@@ -73,3 +73,15 @@ fn replaced_table_counts_from_zero() {
     counters.take(&counted("other", [7, 7]));
     assert_eq!(counters.totals().len(), 1);
 }
+
+#[test]
+fn sums_of_policies_that_are_gone_are_forgotten_when_there_are_very_many() {
+    let mut counters = Counters::default();
+    for number in 0..=MAX_TOTALS {
+        let name = format!("p{number}");
+        counters.reset(&ruleset(&[(1, &name)]));
+        counters.take(&counted("c1", [0, 1]));
+    }
+    assert_eq!(counters.totals().len(), 1);
+    assert_eq!(total(&counters, &format!("cnp p{MAX_TOTALS}")), 1);
+}

@@ -97,3 +97,84 @@ fn kernel_takes_everything_that_rules_may_need() {
         assert_eq!(socket.table(&probe.id).unwrap().0, None);
     });
 }
+
+/// Policies as somebody would write them who wants the kernel to refuse the table.
+fn hostile() -> Vec<PolicyEvent> {
+    let list = |count: usize, item: &dyn Fn(usize) -> String| {
+        (0..count).map(item).collect::<Vec<_>>().join(", ")
+    };
+    let excepts = list(60, &|at| format!("10.0.{at}.7/32"));
+    let peers = list(12, &|at| {
+        format!("{{podSelector: {{matchLabels: {{l{at}: v}}}}}}")
+    });
+    let ports = list(12, &|at| format!("{{port: {}}}", 2 * at + 1));
+    let blocks = |first: &str, second: &str| {
+        format!(
+            "{{podSelector: {{}}, ingress: [{{from: [{{ipBlock: {{{first}}}}}, {{ipBlock: \
+             {{{second}}}}}]}}]}}"
+        )
+    };
+    let v6_end = "\"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128\"";
+    let rule_names = format!(
+        "{{tier: Admin, priority: 1, subject: {{namespaces: {{}}}}, egress: [{{name: \"{}\", action: \
+         Deny, to: [{{networks: [0.0.0.0/0, 0.0.0.0/1, 10.0.0.0/9, \"::/0\", \"::/1\"]}}]}}, \
+         {{name: \"a\\\" b\\nc\", action: Accept, to: [{{namespaces: {{}}}}]}}]}}",
+        "ü".repeat(100)
+    );
+    let nothing = blocks(
+        "cidr: 0.0.0.0/0, except: [0.0.0.0/0]",
+        "cidr: \"::/0\", except: [\"::/0\"]",
+    );
+    let overlapping = blocks(
+        "cidr: 0.0.0.0/0, except: [0.0.0.0/1, 0.0.0.0/2, 255.255.255.255/32]",
+        &format!("cidr: \"::/0\", except: [\"::/1\", {v6_end}]"),
+    );
+    let mapped = blocks(
+        "cidr: \"::ffff:0:0/96\", except: [\"::ffff:10.0.0.0/104\"]",
+        &format!("cidr: 10.0.0.5/8, except: [10.255.255.255/32, 10.0.0.0/32, {excepts}]"),
+    );
+    let product = format!(
+        "{{podSelector: {{}}, policyTypes: [Ingress, Egress], ingress: [{{from: [{peers}], ports: \
+         [{ports}]}}], egress: [{{to: [{peers}], ports: [{{port: sql}}, {{port: a}}]}}]}}"
+    );
+    let port_ends = "{podSelector: {}, ingress: [{ports: [{port: 65535, endPort: 1}, {port: 1, \
+                     endPort: 65535}, {port: 0}, {endPort: 5}, {protocol: X}]}]}";
+    let mut events = vec![
+        namespace("shop"),
+        pod("db", "db", "10.0.0.1"),
+        local("flatdb", "db", "10.0.0.1"),
+        policy("nothing", &nothing),
+        policy("overlapping", &overlapping),
+        policy("mapped", &mapped),
+        policy(&"n".repeat(253), ALLOW_WEB),
+        policy("product", &product),
+        policy("port-ends", port_ends),
+        cluster_policy("rule-names", &rule_names),
+    ];
+    events.extend((0..20).map(|at| policy(&format!("same-{at}"), ALLOW_WEB)));
+    events
+}
+
+#[test]
+fn kernel_takes_policies_of_hostile_content() {
+    in_namespace(|mut socket| {
+        let mut engine = Engine::default();
+        let mut before = Pods::new();
+        let table = whole_table(engine.ruleset(), &before);
+        socket.apply(&table.replace_commands(), None).unwrap();
+        for event in hostile() {
+            let what = format!("{event:?}");
+            let change = engine.apply(event);
+            let after = pods(&engine);
+            let commands = change_commands(engine.ruleset(), &change, &before, &after);
+            if let Err(error) = socket.apply(&commands, None) {
+                panic!("{what}: {error}");
+            }
+            before = after;
+        }
+        let whole = whole_table(engine.ruleset(), &before);
+        socket.apply(&whole.replace_commands(), None).unwrap();
+        let found = socket.table(&table_id()).unwrap().0;
+        assert_eq!(found, Some(whole.expected_listing()));
+    });
+}
