@@ -44,6 +44,8 @@ impl Daemon {
     /// Closes the pods again if the table is gone, and opens those that are to be open.
     pub(super) fn keep_closed(&mut self, now: Instant) {
         if now < self.next_attempt_at {
+            // What came meanwhile is looked at then.
+            self.closed.doubt();
             return;
         }
         match self.close_again() {
