@@ -77,9 +77,12 @@ impl Daemon {
     /// What the API has said so far is not looked at: policies may be missing.
     fn closed_pods(&self) -> Pods {
         let now = unix_seconds();
-        let verdicts = |id: &str| match self.is_opened(id, CLOSED, now) {
-            true => PodVerdicts::OPEN,
-            false => CLOSED,
+        let verdicts = |id: &str| {
+            if self.is_opened(id, CLOSED, now) {
+                PodVerdicts::OPEN
+            } else {
+                CLOSED
+            }
         };
         let all = self.engine.cluster().local().iter();
         let all = all.map(|pod| (pod.id.clone(), verdicts(&pod.id)));

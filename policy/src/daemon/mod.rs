@@ -292,9 +292,10 @@ impl Daemon {
 
     /// When to call [`Daemon::run_due`] next.
     fn wake_at(&self, now: Instant) -> Option<Instant> {
-        let attempt = match self.has_read_all {
-            true => self.table.is_unknown(),
-            false => self.closed.is_doubted(),
+        let attempt = if self.has_read_all {
+            self.table.is_unknown()
+        } else {
+            self.closed.is_doubted()
         };
         let attempt = attempt.then_some(self.next_attempt_at);
         let all = [attempt, self.cutter.wake_at(), self.opening_at(now)];
