@@ -11,7 +11,8 @@ export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:/usr/sbin:/sbin
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
 PLUGINS := flatland-claim flatland-ipam flatland
-PROGRAMS := $(PLUGINS) routed
+DAEMONS := routed flatland-policy
+PROGRAMS := $(PLUGINS) $(DAEMONS)
 
 ## NODES: demo: how many nodes
 NODES ?= 3
@@ -27,7 +28,7 @@ TEST ?=
 QUICK ?=
 ## ONLY: bench: only these parts, with commas: latency, addresses, storms, first, starts, joins, large, paths, present
 ONLY ?=
-## PREFIX: install: routed goes to PREFIX/bin, man pages and completions to PREFIX/share
+## PREFIX: install: routed and flatland-policy go to PREFIX/bin, man pages and completions to PREFIX/share
 PREFIX ?= /usr/local
 ## CNI_BIN: install: the folder of the CNI plugins
 CNI_BIN ?= /opt/cni/bin
@@ -40,7 +41,7 @@ TARGET = $(shell cat target/tools/triple)
 CARGO_FLAGS = --locked --workspace --target $(TARGET)
 # The plugins are loaded where they were linked for, as those that are written in Go are: a process
 # that lives for a millisecond would spend 4 % of it on adapting itself to another place
-# (bench/README.md). What talks to others over the network, routed and flatland-claim, goes to a random one.
+# (bench/README.md). What talks to others over the network, the daemons and flatland-claim, goes to a random one.
 AS_PLUGIN = --profile plugin $(call rustflags,"-C"$(comma)"relocation-model=static"$(comma)$(REMAP))
 AS_RELEASE = --release $(call rustflags,$(REMAP))
 rustflags = --config 'target.$(TARGET).rustflags=[$(1)]'
@@ -113,17 +114,17 @@ setup:
 
 ## build: the release programs, in dist/bin; TARGET=aarch64-unknown-linux-musl: in dist/arm64/bin
 build: setup
-	cargo build $(CARGO_FLAGS) $(AS_RELEASE) --bin routed
+	cargo build $(CARGO_FLAGS) $(AS_RELEASE) $(addprefix --bin ,$(DAEMONS))
 	@# Without the other crates, whose features would bring the client of the Kubernetes API.
 	cargo build --locked --target $(TARGET) $(AS_RELEASE) --package flatland-ipam --bin flatland-claim
 	cargo build $(CARGO_FLAGS) $(AS_PLUGIN) --bin flatland --bin flatland-ipam
 	@mkdir -p $(DIST)/bin
-	@install -m 755 $(PLUGIN)/flatland $(PLUGIN)/flatland-ipam $(RELEASE)/flatland-claim $(RELEASE)/routed $(DIST)/bin/
+	@install -m 755 $(PLUGIN)/flatland $(PLUGIN)/flatland-ipam $(RELEASE)/flatland-claim $(addprefix $(RELEASE)/,$(DAEMONS)) $(DIST)/bin/
 	@cd $(DIST)/bin && for program in $(PROGRAMS); do \
 	    linked=static; \
 	    if LC_ALL=C readelf -lW "$$program" | grep INTERP >/dev/null; then linked=dynamic; fi; \
 	    machine=$$(LC_ALL=C readelf -hW "$$program" | sed -n 's/^ *Machine: *//p'); \
-	    printf '$(DIST)/bin/%-14s %5d KiB  %s  %s\n' "$$program" "$$(( $$(stat -c %s "$$program") / 1024 ))" "$$linked" "$$machine"; \
+	    printf '$(DIST)/bin/%-15s %5d KiB  %s  %s\n' "$$program" "$$(( $$(stat -c %s "$$program") / 1024 ))" "$$linked" "$$machine"; \
 	done
 
 ## image: an OCI archive of the release programs, in dist; takes no container runtime and no registry
@@ -196,13 +197,13 @@ lint: setup
 	target/tools/bin/cargo-deny --offline --locked --target $(TARGET) check \
 	    -D unmatched-skip -D unnecessary-skip licenses sources bans
 
-## install: the plugins into CNI_BIN, routed, man pages and completions into PREFIX; after make build
+## install: the plugins into CNI_BIN, daemons, man pages and completions into PREFIX; after make build
 install:
 	@$(foreach program,$(PROGRAMS),test -x dist/bin/$(program) || { echo 'dist/bin/$(program) is not there: run make build first' >&2; exit 1; };)
 	@place() { install -d "$$3" && install -m "$$1" "$$2" "$$3/.$$4.new" && mv -f "$$3/.$$4.new" "$$3/$$4" && echo "$$3/$$4"; }; \
 	share='$(DESTDIR)$(PREFIX)/share'; \
 	for plugin in $(PLUGINS); do place 755 "dist/bin/$$plugin" '$(DESTDIR)$(CNI_BIN)' "$$plugin"; done; \
-	place 755 dist/bin/routed '$(DESTDIR)$(PREFIX)/bin' routed; \
+	for daemon in $(DAEMONS); do place 755 "dist/bin/$$daemon" '$(DESTDIR)$(PREFIX)/bin' "$$daemon"; done; \
 	for page in docs/man/*.8; do place 644 "$$page" "$$share/man/man8" "$${page##*/}"; done; \
 	place 644 conf/completions/routed.bash "$$share/bash-completion/completions" routed; \
 	place 644 conf/completions/_routed "$$share/zsh/site-functions" _routed; \

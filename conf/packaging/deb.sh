@@ -24,7 +24,9 @@ squeeze() {
 for plugin in flatland flatland-ipam flatland-claim; do
     place 755 "$bin/$plugin" "/opt/cni/bin/$plugin"
 done
-place 755 "$bin/routed" /usr/sbin/routed
+for daemon in routed flatland-policy; do
+    place 755 "$bin/$daemon" "/usr/sbin/$daemon"
+done
 
 # From the first section on: what is above is about an installation by hand.
 sed -n '/^\[Unit\]/,$s,/usr/local/bin/routed,/usr/sbin/routed,; /^\[Unit\]/,$p' conf/routed.service >"$root/unit"

@@ -95,7 +95,7 @@ sboms() {
     for processor in "${processors[@]}"; do
         CARGO_NET_OFFLINE=true target/tools/bin/cargo-cyclonedx cyclonedx -q --manifest-path "$copy/Cargo.toml" \
             --target "$processor-unknown-linux-musl" --format json --spec-version 1.5 --override-filename sbom
-        for member in plugin:flatland ipam:flatland-ipam routed:routed; do
+        for member in plugin:flatland ipam:flatland-ipam routed:routed policy:flatland-policy; do
             sed "s,file://$copy/,file:///flatland/,g" "$copy/${member%:*}/sbom.json" \
                 >"$out/flatland-$version-${member#*:}-${architecture[$processor]}.cdx.json"
         done

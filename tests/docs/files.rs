@@ -8,13 +8,14 @@ use crate::file;
 use crate::links::pages;
 
 /// Folders of the repository, as the beginnings of paths.
-const FOLDERS: [&str; 11] = [
+const FOLDERS: [&str; 12] = [
     "bench/",
     "conf/",
     "daemonkit/",
     "docs/",
     "ipam/",
     "plugin/",
+    "policy/",
     "registry/",
     "routed/",
     "tests/",

@@ -16,7 +16,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const COMMIT_TIME: &str = "1767225600";
 
 /// Files that name the version, with the text before it.
-const NAMES: [(&str, &str); 11] = [
+const NAMES: [(&str, &str); 12] = [
     ("README.md", "\nFlatland "),
     ("docs/operations.md", "  routed     "),
     ("docs/operations.md", "/opt/cni/bin/flatland, all "),
@@ -26,6 +26,10 @@ const NAMES: [(&str, &str); 11] = [
     ("conf/kubernetes/flatland.yaml", "localhost/flatland:"),
     ("conf/kubernetes/flatland-etcd.yaml", "localhost/flatland:"),
     ("conf/kubernetes/uninstall.yaml", "localhost/flatland:"),
+    (
+        "conf/components/network-policy/container.yaml",
+        "localhost/flatland:",
+    ),
     ("conf/helm/flatland/Chart.yaml", "\nversion: "),
     ("conf/helm/flatland/Chart.yaml", "\nappVersion: "),
 ];
@@ -82,6 +86,8 @@ fn programs_print_the_same_version() {
     let routed = printed("routed");
     let version = routed.trim().strip_prefix("routed ").unwrap();
     assert_eq!(version.split(' ').next(), Some(VERSION));
+    let policy = printed("flatland-policy");
+    assert_eq!(policy.trim(), format!("flatland-policy {version}"));
     for plugin in ["flatland", "flatland-ipam"] {
         let (said, line) = (printed(plugin), format!("\nversion {version}\n"));
         assert!(said.contains(&line), "{plugin}: {said}");
@@ -119,6 +125,7 @@ fn deb_has_programs_pages_and_configuration() {
         "./opt/cni/bin/flatland-claim",
         "./opt/cni/bin/flatland-ipam",
         "./usr/lib/systemd/system/routed.service",
+        "./usr/sbin/flatland-policy",
         "./usr/sbin/routed",
         "./usr/share/bash-completion/completions/routed",
         "./usr/share/man/man8/routed.8.gz",
@@ -176,7 +183,13 @@ fn deb(folder: &Path, umask: &str) -> PathBuf {
     const MAKE: &str = r#"umask "$1" && shift && exec "$@""#;
     let bin = folder.join("bin");
     fs::create_dir_all(&bin).unwrap();
-    for program in ["flatland", "flatland-claim", "flatland-ipam", "routed"] {
+    for program in [
+        "flatland",
+        "flatland-claim",
+        "flatland-ipam",
+        "flatland-policy",
+        "routed",
+    ] {
         fs::write(bin.join(program), program).unwrap();
     }
     let deb = folder.join("flatland.deb");

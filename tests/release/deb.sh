@@ -21,7 +21,7 @@ if [ "${1:-}" != --inside ]; then
     dpkg-deb --fsys-tarfile "$package" >"$work/programs.tar"
     mkdir "$work/bin"
     tar --extract --file "$work/programs.tar" --directory "$work/bin" --transform 's,.*/,,' \
-        ./opt/cni/bin/flatland{,-ipam,-claim} ./usr/sbin/routed
+        ./opt/cni/bin/flatland{,-ipam,-claim} ./usr/sbin/{routed,flatland-policy}
     SOURCE_DATE_EPOCH=0 conf/packaging/deb.sh 0.0.1 "$(dpkg-deb --field "$package" Architecture)" \
         "$work/bin" "$work/root/old.deb"
     cp "$package" "$work/root/new.deb"

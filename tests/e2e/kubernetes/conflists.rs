@@ -12,12 +12,13 @@ use wire::conf::Conflist;
 use crate::manifests::{build, conf, file, find, kind, program};
 
 /// Overlays with a conflist, and whether Kubernetes is the registry.
-const OVERLAYS: [(&str, bool); 5] = [
+const OVERLAYS: [(&str, bool); 6] = [
     ("overlays/api-server", true),
     ("overlays/chained", false),
     ("overlays/dual-stack", false),
     ("overlays/ipv6", false),
     ("overlays/kubeadm-etcd", false),
+    ("overlays/network-policy", true),
 ];
 
 /// Name and text of the only conflist.
@@ -95,7 +96,7 @@ fn changed_conflist_of_an_overlay_changes_the_pod_template() {
     let folder = tempfile::tempdir().unwrap();
     let copied = std::process::Command::new("cp")
         .arg("-r")
-        .args([conf("kubernetes"), conf("overlays")])
+        .args([conf("kubernetes"), conf("overlays"), conf("components")])
         .arg(folder.path())
         .status();
     assert!(copied.unwrap().success());

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use wire::conf::Conflist;
 
 use crate::conflists::{conflist, conflist_hash, sha256};
-use crate::manifests::{conf, file, kind, objects, program};
+use crate::manifests::{build, conf, file, kind, objects, program};
 
 const CHART: &str = "helm/flatland";
 
@@ -51,6 +51,10 @@ fn comparable(mut objects: Vec<Value>) -> Vec<Value> {
         if let Some(annotations) = object.pointer_mut("/spec/template/metadata/annotations") {
             *annotations = json!({});
         }
+        // kustomize puts a container that it adds before the others.
+        if let Some(Value::Array(all)) = object.pointer_mut("/spec/template/spec/containers") {
+            all.sort_by_key(|it| it["name"] != "routed");
+        }
     }
     objects.retain(|object| kind(object) != "Namespace");
     objects.sort_by_key(|object| format!("{} {}", kind(object), object["metadata"]["name"]));
@@ -70,6 +74,37 @@ fn chart_renders_the_manifests() {
             "{manifest}"
         );
     }
+}
+
+#[test]
+fn chart_with_network_policies_renders_the_overlay() {
+    let mut overlay = build("overlays/network-policy");
+    // kustomize names the ConfigMap after its content, which makes a hash needless.
+    let (name, text) = conflist(&overlay);
+    for object in &mut overlay {
+        let written = object.to_string().replace(&name, "flatland");
+        *object = serde_json::from_str(&written).unwrap();
+        if let Some(metadata) = object.pointer_mut("/spec/template/metadata") {
+            metadata["annotations"] = json!({ "flatland/conflist-sha256": sha256(&text) });
+        }
+    }
+    let rendered = render(&["networkPolicy.enabled=true"]).unwrap();
+    let (rendered, overlay) = (comparable(rendered), comparable(overlay));
+    assert_eq!(rendered.len(), overlay.len());
+    for (ours, expected) in rendered.into_iter().zip(overlay) {
+        assert_eq!(ours, expected);
+    }
+}
+
+#[test]
+fn network_policies_with_an_etcd_have_a_token_and_rights() {
+    let with_policies = [&ETCD[..], &["networkPolicy.enabled=true"]].concat();
+    let rendered = render(&with_policies).unwrap();
+    let token = of_pod(&rendered, "/spec/automountServiceAccountToken");
+    assert_eq!(token, &json!(true));
+    let roles = rendered.iter().filter(|it| kind(it) == "ClusterRole");
+    let names: Vec<_> = roles.map(|it| &it["metadata"]["name"]).collect();
+    assert_eq!(names, ["flatland-policy"]);
 }
 
 #[test]
@@ -184,6 +219,19 @@ fn values_of_the_conflist_are_in_it() {
         ),
         (vec!["plugin.mtu=1400"], "/plugins/0/mtu", json!(1400)),
         (
+            vec![
+                "networkPolicy.enabled=true",
+                "networkPolicy.failOpenAfter=\"30s\"",
+            ],
+            "/plugins/0/policy/failOpenAfter",
+            json!("30s"),
+        ),
+        (
+            vec!["networkPolicy.failOpenAfter=\"30s\""],
+            "/plugins/0/policy",
+            Value::Null,
+        ),
+        (
             vec!["ipam.coolDown=\"5s\""],
             "/plugins/0/ipam/coolDown",
             json!("5s"),
@@ -233,6 +281,7 @@ fn wrong_values_are_refused() {
         (&["apiServer=\"10.0.0.1\""], "/apiServer"),
         (&["logFormat=\"yaml\""], "/logFormat"),
         (&["folders.plugins=\"opt\""], "/folders/plugins"),
+        (&["networkPolicy.enabled=\"yes\""], "/networkPolicy/enabled"),
         (&["image.tagg=\"x\""], "'tagg' not allowed"),
     ] {
         let error = render(values).expect_err(complaint);

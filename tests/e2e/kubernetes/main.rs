@@ -14,6 +14,7 @@ mod default;
 mod etcd;
 mod helm;
 mod manifests;
+mod network_policy;
 mod node;
 mod policies;
 mod rights;

@@ -24,7 +24,7 @@ pub(crate) const FILES: [&str; 5] = [
 ];
 
 /// The kustomizations below `conf`, for `kubectl apply -k`.
-pub(crate) const KUSTOMIZATIONS: [&str; 13] = [
+pub(crate) const KUSTOMIZATIONS: [&str; 14] = [
     "kubernetes",
     "kubernetes/etcd",
     "overlays/api-server",
@@ -37,6 +37,7 @@ pub(crate) const KUSTOMIZATIONS: [&str; 13] = [
     "overlays/ipv6",
     "overlays/k3s",
     "overlays/kubeadm-etcd",
+    "overlays/network-policy",
     "overlays/without-conflist",
 ];
 

@@ -30,6 +30,7 @@ pub(crate) fn build_image(node: &Node, folder: &Path) -> Result<Vec<u8>> {
     fs::create_dir_all(folder.join("dist/bin")).map_err(failed)?;
     for (program, path) in [
         ("routed", "/opt/flatland/routed"),
+        ("flatland-policy", "/opt/flatland/flatland-policy"),
         ("flatland", "/opt/cni/bin/flatland"),
         ("flatland-ipam", "/opt/cni/bin/flatland-ipam"),
         ("flatland-claim", "/opt/cni/bin/flatland-claim"),

@@ -17,7 +17,13 @@
 {{- $_ := set $ipam "kubernetes" $kubernetes -}}
 {{- end -}}
 {{- $ipam = mergeOverwrite $ipam (deepCopy .Values.ipam) -}}
-{{- $entry := mergeOverwrite (dict "type" "flatland" "ipam" $ipam) (deepCopy .Values.plugin) -}}
+{{- $entry := dict "type" "flatland" "ipam" $ipam -}}
+{{- if .Values.networkPolicy.enabled -}}
+{{- $policy := dict -}}
+{{- with .Values.networkPolicy.failOpenAfter }}{{ $_ := set $policy "failOpenAfter" . }}{{ end -}}
+{{- $_ := set $entry "policy" $policy -}}
+{{- end -}}
+{{- $entry = mergeOverwrite $entry (deepCopy .Values.plugin) -}}
 {{- $list := dict "cniVersion" "1.0.0" "cniVersions" (list "1.0.0" "1.1.0") "name" "flatland" -}}
 {{- toPrettyJson (set $list "plugins" (prepend .Values.chainedPlugins $entry)) -}}
 {{- end -}}
