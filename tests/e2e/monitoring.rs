@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use lab::{DEADLINE, Error, Families, Lab, Node, Result, unpacked, wait_for};
-use serde_json::Value;
+use lab::policy::{PodObject, PolicyCluster};
+use lab::{DEADLINE, Error, Families, Lab, Node, Result, unpacked, wait_for, wait_until};
+use serde_json::{Value, json};
 
 const CONFIG: &str = "\
 global: { scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms }
@@ -14,6 +15,8 @@ rule_files: [/etc/alerts.yaml]
 scrape_configs:
   - job_name: routed
     static_configs: [{ targets: ['127.0.0.1:9470'] }]
+  - job_name: flatland-policy
+    static_configs: [{ targets: ['127.0.0.1:9472'] }]
 ";
 
 fn conf(name: &str) -> PathBuf {
@@ -38,6 +41,11 @@ fn query_prometheus(node: &Node, path: &str) -> Option<Value> {
 /// A ready node, with a Prometheus that has scraped it.
 fn scraped(lab: &Lab) -> Result<(&Node, lab::Process)> {
     lab.start_routed()?;
+    prometheus(lab)
+}
+
+/// As [`scraped`], where `routed` runs already.
+fn prometheus(lab: &Lab) -> Result<(&Node, lab::Process)> {
     let node = lab.node(1);
     node.install(&unpacked("usr/bin/prometheus"), "/opt/prometheus")?;
     node.write("/etc/prometheus.yaml", CONFIG)?;
@@ -69,15 +77,26 @@ fn names(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn metrics_of_alerts_and_dashboard_exist() -> Result {
-    let lab = Lab::builder().nodes(1).families(Families::V4).start()?;
-    let (node, _prometheus) = scraped(&lab)?;
-    let known = query_prometheus(node, "label/__name__/values").unwrap_or_default();
-    let known: BTreeSet<String> = serde_json::from_value(known).unwrap_or_default();
+    let cluster = PolicyCluster::with_etcd(1)?;
+    cluster.namespace("shop", &[])?;
+    let deny = json!({ "podSelector": {}, "policyTypes": ["Ingress"] });
+    cluster.policy("shop", "deny", &deny)?;
+    let web = cluster.pod(1, &PodObject::new("shop", "web-0", &[]))?;
+    let client = cluster.pod(1, &PodObject::new("shop", "client", &[]))?;
+    // A policy has a metric once it has decided about a packet.
+    let denied = client.run(&["ping", "-c1", "-W1", &web.addresses()[0].to_string()]);
+    assert!(denied.is_err(), "{denied:?}");
+    let (node, prometheus) = prometheus(&cluster.cluster.lab)?;
     let used = &names(&read("alerts.yaml")?) | &names(&read("dashboard.json")?);
     assert!(used.len() > 10, "{used:?}");
-    let missing: Vec<&String> = used.difference(&known).collect();
-    assert!(missing.is_empty(), "{missing:?} of {known:?}");
-    Ok(())
+    let mut missing = Vec::new();
+    wait_until("metrics of both programs", DEADLINE, || {
+        let known = query_prometheus(node, "label/__name__/values").unwrap_or_default();
+        let known: BTreeSet<String> = serde_json::from_value(known).unwrap_or_default();
+        missing = used.difference(&known).cloned().collect();
+        missing.is_empty()
+    })
+    .map_err(|error| error.doing(format!("{missing:?}\n{}", prometheus.log())))
 }
 
 #[test]
@@ -112,7 +131,7 @@ fn queries_of_alerts_and_dashboard_are_valid() -> Result {
         assert!(answer.is_some(), "{query}");
         count += 1;
     }
-    assert!(count >= 14, "{count}");
+    assert!(count >= 16, "{count}");
     Ok(())
 }
 
