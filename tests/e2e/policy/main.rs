@@ -14,6 +14,7 @@ mod kernel;
 mod kinds;
 mod outages;
 mod random_state;
+mod scale;
 mod start;
 mod support;
 /// The objects that there are.
