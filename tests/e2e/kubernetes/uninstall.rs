@@ -2,6 +2,7 @@
 
 use lab::{CommandOutput, DEADLINE, Error, Families, Lab, Process, Result, wait_until};
 use nix::sys::signal::Signal;
+use wire::paths::POLICY_LOCK;
 
 use crate::node::{Kubelet, build_image, pod};
 
@@ -31,7 +32,13 @@ fn uninstall_waits_for_routed_and_pods_then_cleans_the_node() -> Result {
     let client = kubelet.main(CONTAINER)?;
     wait_probe(&kubelet, &client, 1, "another routed runs on this node")?;
 
+    // In the same pod, flatland-policy may take longer to end: it would put its table back.
+    let hold = format!("exec flock {POLICY_LOCK} sh -c 'echo locked; read forever'");
+    let policy = node.spawn("policy", None, &["sh", "-c", &hold])?;
+    wait_until("the lock", DEADLINE, || policy.log().contains("locked"))?;
     node.end_routed(Signal::SIGTERM)?;
+    wait_probe(&kubelet, &client, 1, "flatland-policy runs on this node")?;
+    policy.end(Signal::SIGKILL)?;
     wait_probe(&kubelet, &client, 1, "1 pod is attached on this node")?;
     assert!(node.ready(), "a refusal changes nothing");
 

@@ -22,7 +22,7 @@ const CHANGES: usize = 100;
 
 /// Of `flatland-policy` for each pod of the cluster, in bytes, at most: 50,000 pods have to stay below
 /// 150 MiB with the program, which has 10 MiB itself.
-const MAX_BYTES_PER_POD: u64 = 2_800;
+const MAX_BYTES_PER_POD: u64 = 2_000;
 /// What it has at most besides, in bytes: a page of the list as it is read, threads and buffers.
 const MAX_BESIDES: u64 = 12 << 20;
 
