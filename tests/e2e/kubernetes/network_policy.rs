@@ -88,13 +88,13 @@ fn container_of_policies_is_like_that_of_the_daemon() {
 fn rights_of_policies_are_to_read_four_kinds() {
     let rights = file(&format!("{COMPONENT}/rights.yaml"));
     let role: ClusterRole = find(&rights, "ClusterRole", "flatland-policy");
-    let rule = |group: &str, resources: &[&str]| json!({ "apiGroups": [group], "resources": resources, "verbs": ["get", "list", "watch"] });
+    let read_only = |group: &str, resources: &[&str]| json!({ "apiGroups": [group], "resources": resources, "verbs": ["get", "list", "watch"] });
     assert_eq!(
         serde_json::to_value(role.rules).unwrap(),
         json!([
-            rule("", &["pods", "namespaces"]),
-            rule("networking.k8s.io", &["networkpolicies"]),
-            rule("policy.networking.k8s.io", &["clusternetworkpolicies"]),
+            read_only("", &["pods", "namespaces"]),
+            read_only("networking.k8s.io", &["networkpolicies"]),
+            read_only("policy.networking.k8s.io", &["clusternetworkpolicies"]),
         ])
     );
     for objects in [build(OVERLAY), with_etcd()] {
