@@ -26,7 +26,7 @@ KEEP ?=
 TEST ?=
 ## QUICK: bench: 1 takes a fifth of the samples, in a few minutes instead of twenty
 QUICK ?=
-## ONLY: bench: only these parts, with commas: latency, addresses, storms, first, starts, joins, large, paths, present
+## ONLY: bench: only these parts, with commas: latency, addresses, storms, first, starts, joins, large, paths, present, policies
 ONLY ?=
 ## PREFIX: install: routed and flatland-policy go to PREFIX/bin, man pages and completions to PREFIX/share
 PREFIX ?= /usr/local

@@ -5,6 +5,7 @@ mod data;
 mod figures;
 mod labs;
 mod plot;
+mod policies;
 mod routed;
 mod table;
 
@@ -45,7 +46,7 @@ struct Cli {
 }
 
 /// The parts, in the order of the run.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "latency",
     "addresses",
     "storms",
@@ -56,6 +57,7 @@ const PARTS: [&str; 10] = [
     "registries",
     "paths",
     "present",
+    "policies",
 ];
 
 /// The parts that run on a machine of the lab; each prints its figures as JSON.
@@ -199,6 +201,7 @@ fn outside(cli: &Cli) -> Result {
             "registries" => registries(cli, &mut report)?,
             "paths" => paths(cli, &mut report)?,
             "present" => present(cli, &mut report)?,
+            "policies" => policies(cli, &mut report)?,
             other => {
                 let parts = PARTS.join(", ");
                 return Err(Error::new(format!("no part {other}; there are {parts}")));
@@ -329,4 +332,25 @@ fn registries(cli: &Cli, report: &mut table::BenchReport) -> Result {
 fn paths(cli: &Cli, report: &mut table::BenchReport) -> Result {
     let rounds = if cli.quick { 1 } else { 10 };
     data::report::paths(report, &data::paths::measure(rounds)?)
+}
+
+fn policies(cli: &Cli, report: &mut table::BenchReport) -> Result {
+    use policies::load::LoadSize;
+    let size = |local, policies, peers| LoadSize {
+        local,
+        policies,
+        peers,
+    };
+    let (turns, rounds, seconds) = if cli.quick {
+        (1, 20, 10)
+    } else {
+        (10, 200, 60)
+    };
+    policies::report::traffic(report, &policies::traffic::measure(turns)?)?;
+    let loads = [size(5, 5, 20), size(110, 50, 2000)];
+    let loads = loads.map(|size| policies::events::measure(size, rounds));
+    let loads = loads.into_iter().collect::<Result<Vec<_>>>()?;
+    policies::report::events(report, &loads)?;
+    let large = policies::size::measure(50_000, 2000, seconds)?;
+    policies::report::size(report, &large)
 }

@@ -176,12 +176,13 @@ fn sample(from: &TrafficEnd<'_>, to: IpAddr) -> Result<[u64; 4]> {
     ])
 }
 
+/// The whole part of a positive rate.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a positive rate"
 )]
-fn whole(figure: f64) -> u64 {
+pub(crate) fn whole(figure: f64) -> u64 {
     figure as u64
 }
 
