@@ -342,7 +342,7 @@ fn policies(cli: &Cli, report: &mut table::BenchReport) -> Result {
         peers,
     };
     let (turns, rounds, seconds) = if cli.quick {
-        (1, 20, 10)
+        (3, 20, 10)
     } else {
         (10, 200, 60)
     };

@@ -7,6 +7,7 @@ use lab::policy::PolicyCluster;
 use lab::{DEADLINE, Error, Result, wait_until};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::os::fd::AsFd;
 use wire::netns::Netns;
 use wire::nft::{NftMonitor, RulesetChange};
@@ -14,6 +15,7 @@ use wire::nft::{NftMonitor, RulesetChange};
 use super::load::{LoadSize, loaded, put_peer, spec};
 use super::{MOVING, NAMESPACE, PEERS};
 use crate::figures::{Samples, nanoseconds};
+use crate::labs::parse;
 use crate::routed::process::Usage;
 use crate::to_error;
 
@@ -30,6 +32,8 @@ pub(crate) struct PolicyEvents {
     /// From exec until `flatland-policy status --ready` says so, in nanoseconds.
     pub(crate) start: u64,
     pub(crate) usage: Usage,
+    /// What the node's rules consist of, as `flatland-policy status` counts it.
+    pub(crate) rules: Value,
     /// From the write to the commit that it leads to, by kind of change.
     pub(crate) kinds: Vec<(String, Samples)>,
 }
@@ -48,6 +52,13 @@ pub(crate) fn measure(size: LoadSize, rounds: u16) -> Result<PolicyEvents> {
     })
     .map_err(|error| error.doing(node.policy_log()))?;
     let start = nanoseconds(begin.elapsed());
+    let output = node.policy_command(&["status", "--output", "json"])?;
+    let status: Value = parse(&output.success()?)?;
+    let isolated = status["pods"]["isolated"].as_u64();
+    if isolated != Some(size.local.into()) {
+        let words = format!("not all pods have the rules that are measured: {status}");
+        return Err(Error::new(words));
+    }
     let mut commits = Commits::of(&cluster)?;
     let mut kinds: Vec<(String, Vec<Duration>)> = Vec::new();
     for round in 0..rounds {
@@ -69,6 +80,7 @@ pub(crate) fn measure(size: LoadSize, rounds: u16) -> Result<PolicyEvents> {
         peers: size.peers,
         start,
         usage,
+        rules: status["rules"].clone(),
         kinds: kinds.into_iter().map(samples).collect(),
     })
 }
@@ -77,7 +89,7 @@ fn round_of(
     cluster: &PolicyCluster,
     commits: &mut Commits,
     round: u16,
-) -> Result<[(&'static str, Duration); 7]> {
+) -> Result<[(&'static str, Duration); 8]> {
     let name = format!("more-{round}");
     let api = &cluster.cluster.api;
     let peer = |app: &str| put_peer(cluster, PEERS, &name, 50_000 + round, app);
@@ -100,11 +112,12 @@ fn round_of(
             commits.after(|| cluster.policy(NAMESPACE, &policy_name, &spec(policy)))?,
         ),
         ("namespace relabelled", commits.after(|| team("b"))?),
+        ("namespace back", commits.after(|| team("a"))?),
         (
-            "namespace and policy back",
+            "policy removed",
             commits.after(|| {
                 api.delete("networkpolicies", NAMESPACE, &policy_name);
-                team("a")
+                Ok(())
             })?,
         ),
     ])

@@ -58,12 +58,13 @@ pub(crate) fn events(report: &mut BenchReport, loads: &[PolicyEvents]) -> Result
     report.keep("policy_events", &loads);
     for load in loads {
         let title = format!(
-            "From the API server's write to the commit in the kernel (milliseconds): {} pods, {} policies, {} peers; ready {} ms after exec, {} MiB at most",
+            "From the API server's write to the commit in the kernel (milliseconds): {} pods, {} policies, {} peers; ready {} ms after exec, {} MiB at most; rules: {}",
             load.local,
             load.policies,
             load.peers,
             ms(load.start),
-            load.usage.peak / 1024
+            load.usage.peak / 1024,
+            load.rules
         );
         let mut table = Table::new(&title, &["change", "min", "median", "p99", "max"]);
         for (kind, samples) in &load.kinds {
