@@ -201,7 +201,7 @@ fn outside(cli: &Cli) -> Result {
             "registries" => registries(cli, &mut report)?,
             "paths" => paths(cli, &mut report)?,
             "present" => present(cli, &mut report)?,
-            "policies" => policies(cli, &mut report)?,
+            "policies" => policies::run(cli.quick, &mut report)?,
             other => {
                 let parts = PARTS.join(", ");
                 return Err(Error::new(format!("no part {other}; there are {parts}")));
@@ -332,25 +332,4 @@ fn registries(cli: &Cli, report: &mut table::BenchReport) -> Result {
 fn paths(cli: &Cli, report: &mut table::BenchReport) -> Result {
     let rounds = if cli.quick { 1 } else { 10 };
     data::report::paths(report, &data::paths::measure(rounds)?)
-}
-
-fn policies(cli: &Cli, report: &mut table::BenchReport) -> Result {
-    use policies::load::LoadSize;
-    let size = |local, policies, peers| LoadSize {
-        local,
-        policies,
-        peers,
-    };
-    let (turns, rounds, seconds) = if cli.quick {
-        (3, 20, 10)
-    } else {
-        (10, 200, 60)
-    };
-    policies::report::traffic(report, &policies::traffic::measure(turns)?)?;
-    let loads = [size(5, 5, 20), size(110, 50, 2000)];
-    let loads = loads.map(|size| policies::events::measure(size, rounds));
-    let loads = loads.into_iter().collect::<Result<Vec<_>>>()?;
-    policies::report::events(report, &loads)?;
-    let large = policies::size::measure(50_000, 2000, seconds)?;
-    policies::report::size(report, &large)
 }
