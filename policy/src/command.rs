@@ -8,12 +8,12 @@ use daemonkit::{log, termination};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::config::{Config, RunArgs};
+use crate::config::{Config, PolicyRunArgs};
 use crate::daemon::answers::ExplainAnswer;
 use crate::daemon::event_loop;
 use crate::error::{Error, USAGE};
 use crate::identity::FLATLAND_POLICY;
-use crate::status::Status;
+use crate::status::EnforcementStatus;
 
 /// Exit status `EX_UNAVAILABLE` (sysexits.h): the daemon does not run.
 const NOT_RUNNING: u8 = 69;
@@ -34,35 +34,35 @@ to be changed, 69 flatland-policy does not run.";
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: PolicyCommand,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum PolicyCommand {
     /// Watches the policies and keeps their rules, until SIGTERM or SIGINT.
-    Run(RunArgs),
+    Run(PolicyRunArgs),
     /// Shows whether the rules are those of the policies, and what needs attention.
-    Status(StatusArgs),
+    Status(PolicyStatusArgs),
     /// Prints the rules of this node's pods, as a person would write them.
     Rules,
     /// Says which policies allow or deny a connection between two pods of the cluster.
-    Explain(ExplainArgs),
+    Explain(PolicyExplainArgs),
 }
 
 /// The flags of `flatland-policy status`.
 #[derive(Debug, Args)]
-pub(crate) struct StatusArgs {
+pub(crate) struct PolicyStatusArgs {
     /// Only whether the rules are those of the policies, and if not, why: for probes.
     #[arg(long, conflicts_with = "output")]
     ready: bool,
 
     #[command(flatten)]
-    output: OutputArgs,
+    output: PrintArgs,
 }
 
 /// The flags of `flatland-policy explain`.
 #[derive(Debug, Args)]
-pub(crate) struct ExplainArgs {
+pub(crate) struct PolicyExplainArgs {
     /// The pod that begins the connection, as NAMESPACE/NAME.
     source: String,
 
@@ -74,19 +74,19 @@ pub(crate) struct ExplainArgs {
     port: String,
 
     #[command(flatten)]
-    output: OutputArgs,
+    output: PrintArgs,
 }
 
 /// How a command prints what it found.
 #[derive(Debug, Args)]
-struct OutputArgs {
+struct PrintArgs {
     /// How it is printed.
-    #[arg(short, long, value_enum, default_value_t = Format::Text)]
-    output: Format,
+    #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
+    output: OutputFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum OutputFormat {
     /// For people.
     Text,
     /// For machines: one JSON object.
@@ -130,7 +130,7 @@ impl From<client::Error> for CommandOutput {
     }
 }
 
-impl Command {
+impl PolicyCommand {
     /// Runs the command.
     pub(crate) fn run(self) -> CommandOutput {
         let outcome = match self {
@@ -146,7 +146,7 @@ impl Command {
 }
 
 /// Runs the daemon. An error is already in the log when this returns.
-fn run(args: RunArgs) -> CommandOutput {
+fn run(args: PolicyRunArgs) -> CommandOutput {
     log::start(args.log_format);
     match serve(args) {
         Ok(()) => CommandOutput::new(String::new(), 0),
@@ -158,7 +158,7 @@ fn run(args: RunArgs) -> CommandOutput {
     }
 }
 
-fn serve(args: RunArgs) -> Result<(), Error> {
+fn serve(args: PolicyRunArgs) -> Result<(), Error> {
     let config = Config::read(args)?;
     runtime()?.block_on(event_loop::run(config))
 }
@@ -193,8 +193,8 @@ fn readiness() -> Result<CommandOutput, client::Error> {
     }
 }
 
-fn status(args: &StatusArgs) -> Result<CommandOutput, client::Error> {
-    let status: Status = query("/status")?;
+fn status(args: &PolicyStatusArgs) -> Result<CommandOutput, client::Error> {
+    let status: EnforcementStatus = query("/status")?;
     let text = args.output.text(&status, || render(&status));
     Ok(CommandOutput::new(
         text,
@@ -202,7 +202,7 @@ fn status(args: &StatusArgs) -> Result<CommandOutput, client::Error> {
     ))
 }
 
-fn render(status: &Status) -> String {
+fn render(status: &EnforcementStatus) -> String {
     let verdict = if status.troubles.is_empty() {
         "well"
     } else {
@@ -231,7 +231,7 @@ fn render(status: &Status) -> String {
     text
 }
 
-fn explain(args: &ExplainArgs) -> Result<CommandOutput, client::Error> {
+fn explain(args: &PolicyExplainArgs) -> Result<CommandOutput, client::Error> {
     let (port, protocol) = args.port.split_once('/').unwrap_or((&args.port, "tcp"));
     for (what, value) in [
         ("pod", &*args.source),
@@ -262,11 +262,11 @@ fn explain(args: &ExplainArgs) -> Result<CommandOutput, client::Error> {
     Ok(CommandOutput::new(text, u8::from(!answer.is_allowed)))
 }
 
-impl OutputArgs {
+impl PrintArgs {
     fn text(&self, value: &impl Serialize, render: impl FnOnce() -> String) -> String {
         match self.output {
-            Format::Text => render(),
-            Format::Json => serde_json::to_string_pretty(value).unwrap_or_default(),
+            OutputFormat::Text => render(),
+            OutputFormat::Json => serde_json::to_string_pretty(value).unwrap_or_default(),
         }
     }
 }

@@ -13,7 +13,7 @@ use wire::conf::Conflist;
 
 /// The flags of `flatland-policy run`.
 #[derive(Debug, Args)]
-pub(crate) struct RunArgs {
+pub(crate) struct PolicyRunArgs {
     /// The conflist of the cluster's network, as routed has it.
     #[arg(long, value_name = "FILE")]
     conflist: PathBuf,
@@ -31,7 +31,7 @@ pub(crate) struct RunArgs {
         env = "FLATLAND_POLICY_LISTEN",
         default_value = DEFAULT_LISTEN
     )]
-    listen: Listen,
+    listen: ListenAddress,
 
     /// The format of the log on standard error.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
@@ -43,9 +43,9 @@ const DEFAULT_LISTEN: &str = "127.0.0.1:9472";
 
 /// The TCP address of the HTTP server, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Listen(Option<SocketAddr>);
+struct ListenAddress(Option<SocketAddr>);
 
-impl FromStr for Listen {
+impl FromStr for ListenAddress {
     type Err = String;
 
     /// Empty text, such as an unset variable of a manifest, means the default.
@@ -79,7 +79,7 @@ pub(crate) struct Config {
 
 impl Config {
     /// Reads the conflist.
-    pub(crate) fn read(args: RunArgs) -> Result<Self, cni::Error> {
+    pub(crate) fn read(args: PolicyRunArgs) -> Result<Self, cni::Error> {
         let conflist = Conflist::read(&args.conflist)?;
         let policy = &conflist.plugin().policy;
         if policy.is_none() {

@@ -6,6 +6,7 @@ mod daemon;
 mod error;
 mod identity;
 mod lock;
+mod metrics;
 mod pages;
 mod status;
 mod table;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// What is known of the policies of this node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Status {
+pub(crate) struct EnforcementStatus {
     pub(crate) version: String,
     pub(crate) pid: u32,
     /// What is missing before the rules are those of the API, as sentences. Empty if it is ready.

@@ -12,6 +12,7 @@ const NO_MESSAGES: &[&str] = &[
     "ipam/src/claim_main.rs",
     "ipam/src/main.rs",
     "plugin/src/main.rs",
+    "policy/src/metrics.rs",
     "registry/src/tls_error.rs",
     "routed/src/cli/addresses.rs",
     "routed/src/cli/command.rs",

@@ -11,13 +11,14 @@ use syn::{
 };
 
 /// The crates that the programs are made of.
-pub(crate) const CRATES: [&str; 7] = [
+pub(crate) const CRATES: [&str; 8] = [
     "wire",
     "kubernetes",
     "registry",
     "daemonkit",
     "ipam",
     "plugin",
+    "policy",
     "routed",
 ];
 

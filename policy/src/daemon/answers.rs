@@ -8,16 +8,16 @@ use policy::rules::PodName;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use super::{CLOSED, Daemon};
-use crate::status::{PolicyCount, Status};
+use super::{CLOSED, PolicyDaemon};
+use crate::status::{EnforcementStatus, PolicyCount};
 use crate::table::PodVerdicts;
 
 /// A query of the command line, or of a page.
 #[derive(Debug)]
-pub(crate) enum Query {
+pub(crate) enum PolicyQuery {
     /// Whether the event loop is alive.
     Ping(oneshot::Sender<()>),
-    Status(oneshot::Sender<Status>),
+    Status(oneshot::Sender<EnforcementStatus>),
     /// All rules, as a person would write them.
     Rules(oneshot::Sender<String>),
     Explain(
@@ -45,14 +45,14 @@ pub(crate) struct ExplainAnswer {
     pub(crate) lines: Vec<String>,
 }
 
-impl Daemon {
+impl PolicyDaemon {
     /// Answers a query. A caller that is gone misses nothing.
-    pub(super) fn answer(&mut self, query: Query) {
+    pub(super) fn answer(&mut self, query: PolicyQuery) {
         match query {
-            Query::Ping(sender) => drop(sender.send(())),
-            Query::Status(sender) => drop(sender.send(self.status())),
-            Query::Rules(sender) => drop(sender.send(self.engine.ruleset().to_string())),
-            Query::Explain(request, sender) => drop(sender.send(self.explain(&request))),
+            PolicyQuery::Ping(sender) => drop(sender.send(())),
+            PolicyQuery::Status(sender) => drop(sender.send(self.status())),
+            PolicyQuery::Rules(sender) => drop(sender.send(self.engine.ruleset().to_string())),
+            PolicyQuery::Explain(request, sender) => drop(sender.send(self.explain(&request))),
         }
     }
 
@@ -86,7 +86,7 @@ impl Daemon {
         })
     }
 
-    fn status(&mut self) -> Status {
+    fn status(&mut self) -> EnforcementStatus {
         self.read_counters();
         let missing = self.missing();
         let mut troubles: Vec<_> = missing
@@ -102,7 +102,7 @@ impl Daemon {
             format!("pod {pod} is closed: {}", undecided.reason)
         }));
         troubles.extend(self.problems.iter().cloned());
-        Status {
+        EnforcementStatus {
             version: wire::VERSION.to_owned(),
             pid: process::id(),
             missing,

@@ -7,40 +7,11 @@ use tracing::warn;
 use wire::clock::unix_seconds;
 use wire::netlink::Error;
 
-use super::{CLOSED, Daemon};
+use super::{CLOSED, PolicyDaemon};
 use crate::table::{PodVerdicts, Pods};
 use policy::timeouts::REPLACE_INTERVAL;
 
-/// A table that closes pods.
-#[derive(Debug, Default)]
-pub(super) struct ClosedTable {
-    /// The pods in it; `None` if the table in the kernel is that of an earlier run.
-    pods: Option<Pods>,
-    /// Whether somebody else changed the table since it was looked at.
-    may_be_gone: bool,
-}
-
-impl ClosedTable {
-    /// A table that was just made, in which all pods are closed.
-    pub(super) fn made() -> Self {
-        Self {
-            pods: Some(Pods::new()),
-            may_be_gone: false,
-        }
-    }
-
-    /// Somebody else changed the table.
-    pub(super) fn doubt(&mut self) {
-        self.may_be_gone = true;
-    }
-
-    /// Whether it has to be looked whether the table still stands.
-    pub(super) fn is_doubted(&self) -> bool {
-        self.may_be_gone
-    }
-}
-
-impl Daemon {
+impl PolicyDaemon {
     /// Closes the pods again if the table is gone, and opens those that are to be open.
     pub(super) fn keep_closed(&mut self, now: Instant) {
         if now < self.next_attempt_at {

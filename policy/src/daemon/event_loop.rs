@@ -1,5 +1,5 @@
 //! The event loop of `flatland-policy run`: waits for the API, the ledgers, the kernel and signals, and
-//! hands each event to the synchronous [`Daemon`].
+//! hands each event to the synchronous [`PolicyDaemon`].
 
 use std::path::Path;
 use std::pin::pin;
@@ -14,8 +14,8 @@ use tokio::time::{sleep_until, timeout};
 use tracing::{error, info, warn};
 use wire::paths::RUN_DIR;
 
-use super::Daemon;
-use super::answers::Query;
+use super::PolicyDaemon;
+use super::answers::PolicyQuery;
 use super::cut::FoundConnections;
 use super::ledgers::LedgerWatch;
 use super::packets::{DeniedPackets, TableMonitor};
@@ -29,13 +29,13 @@ use policy::timeouts::MAX_EVENTS;
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
 /// What the loop waits for.
-struct EventSources {
+struct PolicyEventSources {
     signals: EndSignals,
     ledgers: LedgerWatch,
     table: TableMonitor,
     packets: DeniedPackets,
     api: ClusterWatch,
-    queries: mpsc::Receiver<Query>,
+    queries: mpsc::Receiver<PolicyQuery>,
 }
 
 /// Runs until SIGTERM or SIGINT.
@@ -46,7 +46,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     if let Err(error) = pages::serve(query_client, config.listen) {
         error!(%error, "cannot serve HTTP: {error}; policies are kept anyway");
     }
-    let mut sources = EventSources {
+    let mut sources = PolicyEventSources {
         // Subscribed before the table is read, so that no change is missed.
         table: TableMonitor::open()?,
         signals: EndSignals::open()?,
@@ -61,7 +61,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
         config.network,
         client.server()
     );
-    let mut daemon = Daemon::start(config)?;
+    let mut daemon = PolicyDaemon::start(config)?;
     // Twice: the first call finds the folders to watch, and what changed before that.
     for _ in 0..2 {
         let changes = sources.ledgers.changes();
@@ -76,8 +76,8 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
 
 /// Hands events to the daemon until a signal comes.
 async fn handle_events(
-    daemon: &mut Daemon,
-    sources: &mut EventSources,
+    daemon: &mut PolicyDaemon,
+    sources: &mut PolicyEventSources,
 ) -> Result<&'static str, Error> {
     loop {
         let now = Instant::now();
@@ -117,7 +117,7 @@ async fn handle_events(
     }
 }
 
-impl Daemon {
+impl PolicyDaemon {
     /// Ends the connections that the rules no longer allow.
     fn cut(&mut self, found: FoundConnections) {
         match self.cutter.cut(self.engine.ruleset(), found) {

@@ -26,14 +26,14 @@ const NAMES: AddWatchFlags = AddWatchFlags::IN_CREATE
 /// The ledgers below a folder.
 pub(super) struct LedgerWatch {
     root: PathBuf,
-    events: AsyncFd<Events>,
+    events: AsyncFd<LedgerEvents>,
     /// By network.
     readers: BTreeMap<String, AllocationReader>,
 }
 
-struct Events(Inotify);
+struct LedgerEvents(Inotify);
 
-impl AsRawFd for Events {
+impl AsRawFd for LedgerEvents {
     fn as_raw_fd(&self) -> RawFd {
         self.0.as_fd().as_raw_fd()
     }
@@ -49,7 +49,7 @@ impl LedgerWatch {
         inotify.add_watch(root, NAMES)?;
         Ok(Self {
             root: root.to_owned(),
-            events: readable(Events(inotify))?,
+            events: readable(LedgerEvents(inotify))?,
             readers: BTreeMap::new(),
         })
     }

@@ -12,7 +12,7 @@ use wire::pod_link::host_interface_name;
 
 /// The attachments of this node, by host interface.
 #[derive(Debug, Default)]
-pub(super) struct LocalPods(BTreeMap<String, AttachedPod>);
+pub(super) struct AttachedPods(BTreeMap<String, AttachedPod>);
 
 #[derive(Debug)]
 struct AttachedPod {
@@ -24,7 +24,7 @@ struct AttachedPod {
     since: u64,
 }
 
-impl LocalPods {
+impl AttachedPods {
     /// Takes in a change of the ledger of `network`, and returns the event that it is for the rules.
     pub(super) fn take(
         &mut self,

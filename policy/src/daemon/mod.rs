@@ -2,6 +2,7 @@
 //! as the rules are. Nothing here waits; the event loop does.
 
 pub(crate) mod answers;
+mod closed_table;
 mod closing;
 mod counters;
 mod cut;
@@ -25,23 +26,23 @@ use wire::netlink::Error;
 use wire::nft::NftMonitor;
 use wire::paths::POLICY_READY;
 
-use self::closing::ClosedTable;
+use self::closed_table::ClosedTable;
 use self::counters::Counters;
 use self::cut::{ConnectionCutter, may_deny};
 use self::denials::DenialLog;
 use self::kernel_table::KernelTable;
 use self::ledgers::LedgerChange;
-use self::local_pods::LocalPods;
+use self::local_pods::AttachedPods;
 use crate::config::Config;
 use crate::lock;
 use crate::table::{PodVerdicts, Pods};
 use policy::timeouts::{APPLY_BACKOFF, REPLACE_INTERVAL};
 
 /// The daemon of a node.
-pub(crate) struct Daemon {
+pub(crate) struct PolicyDaemon {
     config: Config,
     engine: Engine,
-    pods: LocalPods,
+    pods: AttachedPods,
     table: KernelTable,
     closed: ClosedTable,
     /// Whether the API was read to its end since the start: before, the table stays as it is.
@@ -60,7 +61,7 @@ pub(crate) struct Daemon {
     problems: BTreeSet<String>,
 }
 
-impl Daemon {
+impl PolicyDaemon {
     /// Checks the kernel, and closes the node's pods unless the table of an earlier run stands: its
     /// rules hold until those of the API are known.
     pub(crate) fn start(config: Config) -> Result<Self, crate::error::Error> {
@@ -77,7 +78,7 @@ impl Daemon {
         Ok(Self {
             config,
             engine: Engine::default(),
-            pods: LocalPods::default(),
+            pods: AttachedPods::default(),
             table,
             closed,
             has_read_all: false,

@@ -11,7 +11,7 @@ use wire::netlink::Error;
 use wire::nft::{NftMonitor, RulesetChange};
 use wire::packet_log::PacketLog;
 
-use super::Daemon;
+use super::PolicyDaemon;
 use super::denials::Denial;
 use crate::table::{self, DropSite, LOG_GROUP};
 
@@ -48,7 +48,7 @@ impl DeniedPackets {
     }
 
     /// Hands the packets to the daemon.
-    pub(super) fn drain(&mut self, daemon: &mut Daemon) {
+    pub(super) fn drain(&mut self, daemon: &mut PolicyDaemon) {
         let Some(log) = &mut self.0 else {
             return;
         };
@@ -85,7 +85,7 @@ impl TableMonitor {
     }
 
     /// Hands the changes of our table to the daemon.
-    pub(super) fn drain(&mut self, daemon: &mut Daemon) -> Result<(), crate::error::Error> {
+    pub(super) fn drain(&mut self, daemon: &mut PolicyDaemon) -> Result<(), crate::error::Error> {
         let monitor = self.0.get_mut();
         daemon.hide_from(monitor);
         let own = table::table_id();

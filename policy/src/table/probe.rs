@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ipnet::IpNet;
 use policy::api::L4Protocol;
 use policy::rules::{
     ChainEnd, ChainId, ChainRule, PeerSet, PodChain, PolicyName, RuleAction, RuleChain, RulePeer,
@@ -23,6 +24,25 @@ pub(crate) fn probe_table() -> NftTable {
         (SetId(2), set(SetContent::Ports(BTreeSet::new()))),
         (SetId(3), set(SetContent::Networks([network].into()))),
     ];
+    let ruleset = Ruleset {
+        sets: sets.into(),
+        chains: [(ChainId(1), probe_chain(network))].into(),
+        ..Ruleset::default()
+    };
+    let verdicts = PodVerdicts {
+        egress: PodChain::NotIsolated,
+        ingress: PodChain::Chain(ChainId(1)),
+    };
+    // No interface has a name with a slash.
+    let pods = Pods::from([("flat/probe".to_owned(), verdicts)]);
+    NftTable {
+        id: TableId::new(TableFamily::Inet, "flatland-policy-probe"),
+        ..whole_table(&ruleset, &pods)
+    }
+}
+
+/// A chain with a rule of each kind, of these sets and this prefix.
+fn probe_chain(network: IpNet) -> RuleChain {
     let policy = PolicyName::Cluster("probe".into());
     let rule = |action, peer, ports| ChainRule {
         action,
@@ -38,7 +58,7 @@ pub(crate) fn probe_table() -> NftTable {
         first: 1,
         last: 2,
     };
-    let chain = RuleChain {
+    RuleChain {
         direction: TrafficDirection::Ingress,
         rules: [
             rule(RuleAction::Accept, RulePeer::Pods(SetId(1)), range),
@@ -56,20 +76,5 @@ pub(crate) fn probe_table() -> NftTable {
         ]
         .into(),
         end: ChainEnd::Deny([policy.clone()].into()),
-    };
-    let ruleset = Ruleset {
-        sets: sets.into(),
-        chains: [(ChainId(1), chain)].into(),
-        ..Ruleset::default()
-    };
-    let verdicts = PodVerdicts {
-        egress: PodChain::NotIsolated,
-        ingress: PodChain::Chain(ChainId(1)),
-    };
-    // No interface has a name with a slash.
-    let pods = Pods::from([("flat/probe".to_owned(), verdicts)]);
-    NftTable {
-        id: TableId::new(TableFamily::Inet, "flatland-policy-probe"),
-        ..whole_table(&ruleset, &pods)
     }
 }

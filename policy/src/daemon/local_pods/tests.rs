@@ -33,7 +33,7 @@ fn words(event: Option<PolicyEvent>) -> String {
 
 #[test]
 fn attachment_is_one_pod_whose_addresses_come_and_go_one_by_one() {
-    let mut pods = LocalPods::default();
+    let mut pods = AttachedPods::default();
     let web = || allocation("c1", Some("web"));
     let mut take = |change| words(pods.take("flatland", true, change));
     assert_eq!(
@@ -51,7 +51,7 @@ fn attachment_is_one_pod_whose_addresses_come_and_go_one_by_one() {
 
 #[test]
 fn attachments_that_no_policy_can_select_are_told_apart() {
-    let mut pods = LocalPods::default();
+    let mut pods = AttachedPods::default();
     let stranger = pods.take(
         "flatland",
         true,
