@@ -1,5 +1,7 @@
 //! What messages call a daemon and its work.
 
+use wire::paths::POLICY_SOCKET;
+
 /// A daemon of which one runs on each node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DaemonIdentity {
@@ -12,3 +14,11 @@ pub struct DaemonIdentity {
     /// What does not change while it hangs, as in "routes and pods stay as they are".
     pub unaffected: &'static str,
 }
+
+/// `flatland-policy`, which `routed explain` asks too.
+pub const FLATLAND_POLICY: DaemonIdentity = DaemonIdentity {
+    name: "flatland-policy",
+    socket: POLICY_SOCKET,
+    work: "the rules of pods",
+    unaffected: "the rules of pods",
+};

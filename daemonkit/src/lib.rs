@@ -17,5 +17,5 @@ pub mod termination;
 pub mod thread;
 mod timeouts;
 
-pub use identity::DaemonIdentity;
+pub use identity::{DaemonIdentity, FLATLAND_POLICY};
 pub use on_change::OnChange;

@@ -3,16 +3,16 @@
 use std::fmt::Write as _;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use daemonkit::FLATLAND_POLICY;
 use daemonkit::http::client;
 use daemonkit::{log, termination};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use wire::policy_program::{PolicyAnswer, explain_page};
 
 use crate::config::{Config, PolicyRunArgs};
-use crate::daemon::answers::ExplainAnswer;
 use crate::daemon::event_loop;
 use crate::error::{Error, USAGE};
-use crate::identity::FLATLAND_POLICY;
 use crate::status::EnforcementStatus;
 
 /// Exit status `EX_UNAVAILABLE` (sysexits.h): the daemon does not run.
@@ -63,10 +63,10 @@ pub(crate) struct PolicyStatusArgs {
 /// The flags of `flatland-policy explain`.
 #[derive(Debug, Args)]
 pub(crate) struct PolicyExplainArgs {
-    /// The pod that begins the connection, as NAMESPACE/NAME.
+    /// The pod that begins the connection, as NAMESPACE/NAME or by its address.
     source: String,
 
-    /// The pod that is to answer, as NAMESPACE/NAME.
+    /// The pod that is to answer, as NAMESPACE/NAME or by its address.
     destination: String,
 
     /// The destination port and its protocol.
@@ -232,25 +232,11 @@ fn render(status: &EnforcementStatus) -> String {
 }
 
 fn explain(args: &PolicyExplainArgs) -> Result<CommandOutput, client::Error> {
-    let (port, protocol) = args.port.split_once('/').unwrap_or((&args.port, "tcp"));
-    for (what, value) in [
-        ("pod", &*args.source),
-        ("pod", &*args.destination),
-        ("port", port),
-        ("protocol", protocol),
-    ] {
-        let is_allowed = |it: char| it.is_ascii_alphanumeric() || "-./".contains(it);
-        if value.is_empty() || !value.chars().all(is_allowed) {
-            return Ok(CommandOutput::failed(
-                format!("{value:?} is no {what}"),
-                USAGE,
-            ));
-        }
-    }
-    let answer: ExplainAnswer = query(&format!(
-        "/explain?from={}&to={}&protocol={protocol}&port={port}",
-        args.source, args.destination
-    ))?;
+    let page = match explain_page(&args.source, &args.destination, &args.port) {
+        Ok(page) => page,
+        Err(why) => return Ok(CommandOutput::failed(why, USAGE)),
+    };
+    let answer: PolicyAnswer = query(&page)?;
     let verdict = if answer.is_allowed {
         "allowed"
     } else {

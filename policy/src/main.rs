@@ -4,7 +4,6 @@ mod command;
 mod config;
 mod daemon;
 mod error;
-mod identity;
 mod lock;
 mod metrics;
 mod pages;

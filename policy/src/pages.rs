@@ -4,13 +4,13 @@
 use std::io;
 use std::net::SocketAddr;
 
+use daemonkit::FLATLAND_POLICY;
 use daemonkit::http::{self, Access, HttpPages, HttpServer, PageResponse};
 use daemonkit::query::{QueryClient, Stuck};
 use policy::api::L4Protocol;
 use policy::rules::PodName;
 
-use crate::daemon::answers::{ExplainRequest, PolicyQuery};
-use crate::identity::FLATLAND_POLICY;
+use crate::daemon::answers::{ExplainRequest, PodReference, PolicyQuery};
 use crate::metrics;
 
 /// A page.
@@ -97,10 +97,13 @@ fn parse(query: &str) -> Result<ExplainRequest, String> {
     };
     let pod = |key: &str| {
         let text = value(key)?;
+        if let Ok(address) = text.parse() {
+            return Ok(PodReference::Address(address));
+        }
         let (namespace, name) = text
             .split_once('/')
-            .ok_or_else(|| format!("{text:?} is no pod: write NAMESPACE/NAME"))?;
-        Ok::<_, String>(PodName::new(namespace, name))
+            .ok_or_else(|| format!("{text:?} is no pod: write NAMESPACE/NAME or an address"))?;
+        Ok::<_, String>(PodReference::Name(PodName::new(namespace, name)))
     };
     let protocol = value("protocol")?;
     let port = value("port")?;

@@ -1,12 +1,14 @@
 //! Answers to queries.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::process;
 
 use policy::api::L4Protocol;
+use policy::compile::{Engine, Explanation};
 use policy::rules::PodName;
-use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
+use wire::policy_program::PolicyAnswer;
 
 use super::{CLOSED, PolicyDaemon};
 use crate::status::{EnforcementStatus, PolicyCount};
@@ -22,27 +24,24 @@ pub(crate) enum PolicyQuery {
     Rules(oneshot::Sender<String>),
     Explain(
         ExplainRequest,
-        oneshot::Sender<Result<ExplainAnswer, String>>,
+        oneshot::Sender<Result<PolicyAnswer, String>>,
     ),
 }
 
 /// Which connection to explain.
 #[derive(Debug, Clone)]
 pub(crate) struct ExplainRequest {
-    pub(crate) source: PodName,
-    pub(crate) destination: PodName,
+    pub(crate) source: PodReference,
+    pub(crate) destination: PodReference,
     pub(crate) protocol: L4Protocol,
     pub(crate) port: u16,
 }
 
-/// What the policies say of a connection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct ExplainAnswer {
-    /// Whether both ends allow it, in all address families that both pods have.
-    pub(crate) is_allowed: bool,
-    /// The steps and the verdict of each end, by pair of addresses.
-    pub(crate) lines: Vec<String>,
+/// How a command names a pod.
+#[derive(Debug, Clone)]
+pub(crate) enum PodReference {
+    Name(PodName),
+    Address(IpAddr),
 }
 
 impl PolicyDaemon {
@@ -56,19 +55,17 @@ impl PolicyDaemon {
         }
     }
 
-    fn explain(&self, request: &ExplainRequest) -> Result<ExplainAnswer, String> {
+    fn explain(&self, request: &ExplainRequest) -> Result<PolicyAnswer, String> {
         let missing = self.missing();
         if let (false, Some(first)) = (self.has_read_all, missing.first()) {
             return Err(format!("the policies are not known yet: {first}"));
         }
-        let ExplainRequest {
-            source,
-            destination,
-            protocol,
-            port,
-        } = request;
-        let explained = self.engine.explain(source, destination, *protocol, *port);
-        let explained = explained.map_err(|error| error.to_string())?;
+        let (source, destination) = (&request.source, &request.destination);
+        let (source, destination) = (self.resolve(source)?, self.resolve(destination)?);
+        let explain =
+            |it: &Engine| it.explain(&source, &destination, request.protocol, request.port);
+        let explained = explain(&self.engine).map_err(|error| error.to_string())?;
+        let first = explained.first().ok_or("there is nothing to explain")?;
         let mut lines = Vec::new();
         for one in &explained {
             let connection = &one.connection;
@@ -78,11 +75,27 @@ impl PolicyDaemon {
             ));
             lines.extend(one.to_string().lines().map(|line| format!("  {line}")));
         }
-        Ok(ExplainAnswer {
-            is_allowed: explained
-                .iter()
-                .all(policy::compile::Explanation::is_allowed),
+        Ok(PolicyAnswer {
+            is_allowed: explained.iter().all(Explanation::is_allowed),
+            source: first.connection.source,
+            destination: first.connection.destination,
             lines,
+        })
+    }
+
+    fn resolve(&self, pod: &PodReference) -> Result<PodName, String> {
+        let address = match pod {
+            PodReference::Name(name) => return Ok(name.clone()),
+            PodReference::Address(address) => *address,
+        };
+        let cluster = self.engine.cluster();
+        if let Some(local) = cluster.local().holder(address) {
+            return Ok(local.name.clone());
+        }
+        let owners = cluster.owners(address).into_iter();
+        let mut names = owners.filter_map(|id| Some(cluster.pod(id)?.name.clone()));
+        names.next().ok_or_else(|| {
+            format!("no pod that the API server has shown has the address {address}")
         })
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
+use daemonkit::FLATLAND_POLICY;
 use daemonkit::query;
 use daemonkit::signals::EndSignals;
 use kubernetes::ApiClient;
@@ -21,7 +22,6 @@ use super::ledgers::LedgerWatch;
 use super::packets::{DeniedPackets, TableMonitor};
 use crate::config::Config;
 use crate::error::Error;
-use crate::identity::FLATLAND_POLICY;
 use crate::{lock, pages};
 use policy::timeouts::MAX_EVENTS;
 

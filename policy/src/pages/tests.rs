@@ -4,9 +4,19 @@ fn words(query: &str) -> String {
     match parse(query) {
         Ok(it) => format!(
             "{} {} {} {}",
-            it.source, it.destination, it.protocol, it.port
+            word(&it.source),
+            word(&it.destination),
+            it.protocol,
+            it.port
         ),
         Err(why) => why,
+    }
+}
+
+fn word(pod: &PodReference) -> String {
+    match pod {
+        PodReference::Name(name) => name.to_string(),
+        PodReference::Address(address) => format!("at {address}"),
     }
 }
 
@@ -19,8 +29,8 @@ fn explain_request_names_two_pods_and_a_port() {
             "shop/web bank/db tcp 5432",
         ),
         (
-            format!("{base}&protocol=UDP&port=53"),
-            "shop/web bank/db udp 53",
+            "from=10.0.0.2&to=fd00::2&protocol=UDP&port=53".to_owned(),
+            "at 10.0.0.2 at fd00::2 udp 53",
         ),
         (
             format!("{base}&protocol=tcp&port=65536"),
@@ -33,7 +43,7 @@ fn explain_request_names_two_pods_and_a_port() {
         (format!("{base}&protocol=tcp"), "port is missing"),
         (
             "from=web&to=bank/db&protocol=tcp&port=1".to_owned(),
-            "\"web\" is no pod: write NAMESPACE/NAME",
+            "\"web\" is no pod: write NAMESPACE/NAME or an address",
         ),
         (String::new(), "protocol is missing"),
     ] {

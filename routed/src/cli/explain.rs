@@ -2,7 +2,10 @@
 //! are in `crate::explain`.
 
 use clap::Args;
+use daemonkit::FLATLAND_POLICY;
+use daemonkit::http::client;
 use serde::Serialize;
+use wire::policy_program::{PolicyAnswer, explain_page};
 
 use super::{CliOutput, CommandError, NetworkArgs, OutputArgs, block_on, severity_word};
 use crate::cli::terminal::{Terminal, Tone};
@@ -20,6 +23,12 @@ pub(crate) struct ExplainArgs {
     #[arg(value_name = "POD-B")]
     to: String,
 
+    /// Also whether the network policies allow a connection to this port of the other pod.
+    ///
+    /// It asks flatland-policy, which knows pods on other nodes by NAMESPACE/NAME, too.
+    #[arg(long, value_name = "PORT/PROTOCOL")]
+    port: Option<String>,
+
     #[command(flatten)]
     network: NetworkArgs,
 
@@ -34,12 +43,22 @@ struct ExplainOutput<'a> {
     to: &'a str,
     broken: Option<&'a PathStep>,
     steps: &'a [PathStep],
+    /// What the network policies say, if they were asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policies: Option<&'a PolicyAnswer>,
 }
 
 /// Follows the path between the two pods.
 pub(crate) fn run(args: &ExplainArgs) -> Result<CliOutput, CommandError> {
     let conflist = args.network.read()?;
-    let pods = [args.from.as_str(), args.to.as_str()];
+    let policies = args.port.as_deref().map(|port| ask_policies(args, port));
+    let policies = policies.transpose()?;
+    let known = policies.as_ref();
+    let known = known.map(|it| [it.source.to_string(), it.destination.to_string()]);
+    let pods = match &known {
+        Some([from, to]) => [from.as_str(), to.as_str()],
+        None => [args.from.as_str(), args.to.as_str()],
+    };
     let explained = async {
         explain(conflist.ipam(), pods)
             .await
@@ -52,12 +71,31 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<CliOutput, CommandError> {
         to: &args.to,
         broken,
         steps: &steps,
+        policies: policies.as_ref(),
     };
-    let text = args
-        .output
-        .text(&output, |terminal| render(&steps, broken, terminal))?;
-    let status = u8::from(broken.is_some());
+    let text = args.output.text(&output, |terminal| {
+        let path = render(&steps, broken, terminal);
+        let policies = policies.as_ref().map(|it| render_policies(it, terminal));
+        path + &policies.unwrap_or_default()
+    })?;
+    let is_denied = policies.is_some_and(|it| !it.is_allowed);
+    let status = u8::from(broken.is_some() || is_denied);
     Ok(CliOutput { text, status })
+}
+
+/// What `flatland-policy` of this node says.
+fn ask_policies(args: &ExplainArgs, port: &str) -> Result<PolicyAnswer, CommandError> {
+    let page = explain_page(&args.from, &args.to, port).map_err(CommandError::usage)?;
+    block_on(async { Ok(client::get(FLATLAND_POLICY, &page).await?) })
+}
+
+fn render_policies(answer: &PolicyAnswer, terminal: Terminal) -> String {
+    let verdict = if answer.is_allowed {
+        "allowed by the network policies".to_owned()
+    } else {
+        terminal.paint("denied by the network policies", Tone::Bad)
+    };
+    format!("\n\npolicies\n  {}\n\n{verdict}", answer.lines.join("\n  "))
 }
 
 fn render(steps: &[PathStep], broken: Option<&PathStep>, terminal: Terminal) -> String {

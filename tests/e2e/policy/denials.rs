@@ -41,10 +41,23 @@ fn denied_packets_are_logged_counted_and_explained_with_names() -> Result {
     assert!(value.is_some_and(|value| value >= 2.0), "{metrics}");
 
     let port = format!("{PORT}/tcp");
-    let explain = node.policy_command(&["explain", "shop/web", "bank/safe", "--port", &port])?;
-    for text in ["bank/default-deny", "denied"] {
-        assert!(explain.stdout.contains(text), "{explain:?}");
+    let explain = ["explain", "shop/web", "bank/safe", "--port", &port];
+    for said in [
+        node.policy_command(&explain)?,
+        node.routed_command(&explain)?,
+    ] {
+        for text in ["isolated by bank/default-deny", "denied"] {
+            assert!(said.stdout.contains(text), "{said:?}");
+        }
+        assert_eq!(said.status.code(), Some(1), "{said:?}");
     }
+    let back = ["explain", "bank/safe", "shop/web", "--port", &port];
+    let back = node.routed_command(&back)?;
+    assert!(back.stdout.contains("nothing is broken"), "{back:?}");
+    assert!(
+        back.stdout.contains("allowed by the network policies"),
+        "{back:?}"
+    );
     Ok(())
 }
 
