@@ -10,11 +10,21 @@ mod denials;
     reason = "the other tests use the rest"
 )]
 mod evaluate;
+/// kube-proxy's iptables mode, shared with the tests of Services.
+#[path = "../services/iptables.rs"]
+mod iptables;
 mod kernel;
 mod kinds;
+/// kube-proxy's nftables mode.
+#[path = "../services/nftables.rs"]
+mod nftables;
 mod outages;
 mod random_state;
 mod scale;
+/// Services as kube-proxy sees them.
+#[path = "../services/service.rs"]
+mod service;
+mod services;
 mod start;
 mod support;
 /// The objects that there are.

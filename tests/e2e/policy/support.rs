@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 pub(crate) const LAB: &str = "/opt/flatland/lab";
 
 /// How long a denied connection is waited for. One that is allowed has [`DEADLINE`].
-const DENIED_MS: &str = "400";
+pub(crate) const DENIED_MS: &str = "400";
 
 /// A pod that answers on TCP and UDP.
 pub(crate) struct Answering<'a> {
@@ -45,15 +45,18 @@ pub(crate) fn answering<'a>(
 
 /// The addresses of `to` that answer `from` by TCP and by UDP: `tcp4 udp4 tcp6 udp6`.
 pub(crate) fn reached(from: &Pod<'_>, to: &Pod<'_>, port: u16) -> Result<String> {
-    let addresses = to.addresses();
-    let answers = query(from, &addresses, port)?;
+    Ok(answered(&query(from, &to.addresses(), port)?))
+}
+
+/// What was answered, as [`ALL`].
+pub(crate) fn answered(answers: &[ProbeAnswer]) -> String {
     let mut words = Vec::new();
     for answer in answers {
         let family = if answer.target.is_ipv4() { 4 } else { 6 };
         words.extend(answer.tcp.is_ok().then(|| format!("tcp{family}")));
         words.extend(answer.udp.is_ok().then(|| format!("udp{family}")));
     }
-    Ok(words.join(" "))
+    words.join(" ")
 }
 
 /// Asks addresses on one port.
