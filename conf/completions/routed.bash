@@ -173,12 +173,16 @@ _routed() {
             return 0
             ;;
         routed__subcmd__explain)
-            opts="-o -h --conflist --output --help"
+            opts="-o -h --port --conflist --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --conflist)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -75,6 +75,7 @@ complete -c routed -n "__fish_routed_using_subcommand doctor" -l cni-bin -d 'Whe
 complete -c routed -n "__fish_routed_using_subcommand doctor" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
 json\t'For machines: one JSON object'"
 complete -c routed -n "__fish_routed_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c routed -n "__fish_routed_using_subcommand explain" -l port -d 'Also whether the network policies allow a connection to this port of the other pod' -r
 complete -c routed -n "__fish_routed_using_subcommand explain" -l conflist -d 'The conflist that configures the network' -r -F
 complete -c routed -n "__fish_routed_using_subcommand explain" -s o -l output -d 'How it is printed' -r -f -a "table\t'For people'
 json\t'For machines: one JSON object'"
