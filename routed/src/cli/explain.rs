@@ -12,6 +12,10 @@ use crate::cli::terminal::{Terminal, Tone};
 use crate::doctor::Severity;
 use crate::explain::{PathStep, explain};
 
+/// What is printed where there are network policies and no port was given.
+const HOW_TO_ASK: &str =
+    "\nnetwork policies may still deny it: add --port PORT/PROTOCOL, such as --port 5432/tcp";
+
 /// The flags of `routed explain`.
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
@@ -43,9 +47,9 @@ struct ExplainOutput<'a> {
     to: &'a str,
     broken: Option<&'a PathStep>,
     steps: &'a [PathStep],
-    /// What the network policies say, if they were asked.
+    /// What the network policies say, if they were asked, or why that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    policies: Option<&'a PolicyAnswer>,
+    policies: Option<&'a Result<PolicyAnswer, String>>,
 }
 
 /// Follows the path between the two pods.
@@ -53,7 +57,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<CliOutput, CommandError> {
     let conflist = args.network.read()?;
     let policies = args.port.as_deref().map(|port| ask_policies(args, port));
     let policies = policies.transpose()?;
-    let known = policies.as_ref();
+    let known = policies.as_ref().and_then(|it| it.as_ref().ok());
     let known = known.map(|it| [it.source.to_string(), it.destination.to_string()]);
     let pods = match &known {
         Some([from, to]) => [from.as_str(), to.as_str()],
@@ -76,20 +80,35 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<CliOutput, CommandError> {
     let text = args.output.text(&output, |terminal| {
         let path = render(&steps, broken, terminal);
         let policies = policies.as_ref().map(|it| render_policies(it, terminal));
-        path + &policies.unwrap_or_default()
+        let hint = conflist
+            .plugin()
+            .policy
+            .as_ref()
+            .map(|_| HOW_TO_ASK.to_owned());
+        path + &policies.or(hint).unwrap_or_default()
     })?;
-    let is_denied = policies.is_some_and(|it| !it.is_allowed);
+    let is_denied = policies.is_some_and(|it| it.is_ok_and(|it| !it.is_allowed));
     let status = u8::from(broken.is_some() || is_denied);
     Ok(CliOutput { text, status })
 }
 
-/// What `flatland-policy` of this node says.
-fn ask_policies(args: &ExplainArgs, port: &str) -> Result<PolicyAnswer, CommandError> {
+/// What `flatland-policy` of this node says, or why it does not: the path is shown all the same.
+fn ask_policies(
+    args: &ExplainArgs,
+    port: &str,
+) -> Result<Result<PolicyAnswer, String>, CommandError> {
     let page = explain_page(&args.from, &args.to, port).map_err(CommandError::usage)?;
-    block_on(async { Ok(client::get(FLATLAND_POLICY, &page).await?) })
+    block_on(async {
+        let answer = client::get(FLATLAND_POLICY, &page).await;
+        Ok(answer.map_err(|error| error.to_string()))
+    })
 }
 
-fn render_policies(answer: &PolicyAnswer, terminal: Terminal) -> String {
+fn render_policies(answer: &Result<PolicyAnswer, String>, terminal: Terminal) -> String {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(why) => return format!("\n\nwhat the network policies say is not known: {why}"),
+    };
     let verdict = if answer.is_allowed {
         "allowed by the network policies".to_owned()
     } else {

@@ -30,6 +30,16 @@ fn running_pods_keep_their_rules_while_the_program_is_away_and_new_ones_are_clos
         status.is_ok_and(|it| it.stdout.contains("flatland-policy is not running"))
     })?;
 
+    // The packet's path is explained all the same.
+    let addresses = [web.pod.addresses()[0], bank.pod.addresses()[0]].map(|it| it.to_string());
+    let explain = ["explain", &addresses[0], &addresses[1], "--port", "80/tcp"];
+    let said = node.routed_command(&explain)?.stdout;
+    assert!(said.contains("nothing is broken"), "{said}");
+    assert!(
+        said.contains("say is not known: flatland-policy does not run"),
+        "{said}"
+    );
+
     // What changed meanwhile holds after the start.
     assert!(
         cluster
