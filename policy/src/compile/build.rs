@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use super::chains::ChainTable;
 use super::draft::Draft;
+use super::parts::{PeerPart, PortByName, PortPart, peer_parts, port_parts};
 use super::sets::{SetKey, SetTable};
-use crate::api::NamedPort;
+use crate::api::{L4Protocol, NamedPort};
 use crate::cluster::{Cluster, GroupKey};
-use crate::policies::{CompiledPeer, CompiledPolicy, CompiledRule, PolicyTier, PortMatch};
+use crate::policies::{CompiledPolicy, CompiledRule, PolicyTier};
 use crate::rules::{
-    ChainEnd, ChainRule, PodChain, RuleChain, RulePeer, RulePorts, SetId, TrafficDirection,
+    ChainEnd, ChainRule, PodChain, PortRange, RuleChain, RulePeer, RulePorts, SetId,
+    TrafficDirection,
 };
 use crate::selector::PodSelector;
 
@@ -117,67 +119,73 @@ impl ChainBuilder<'_> {
         direction: TrafficDirection,
     ) -> Vec<ChainRule> {
         let mut rules = Vec::new();
+        let own = match direction {
+            TrafficDirection::Ingress => Some(&*group.ports),
+            TrafficDirection::Egress => None,
+        };
         for rule in policies.flat_map(|it| it.rules(direction)) {
-            for peer in &rule.peers {
-                self.add_rules(rule, peer, group, direction, &mut rules);
+            let ports = port_parts(rule.ports.as_deref(), own);
+            if ports.is_empty() {
+                continue;
+            }
+            for peer in peer_parts(&rule.peers) {
+                rules.extend(ports.iter().map(|ports| self.rule(rule, &peer, ports)));
             }
         }
         rules
     }
 
-    /// The rules of a chain for one peer of a rule: one for each range of ports.
-    fn add_rules(
-        &mut self,
-        rule: &CompiledRule,
-        peer: &CompiledPeer,
-        group: &GroupKey,
-        direction: TrafficDirection,
-        rules: &mut Vec<ChainRule>,
-    ) {
-        let Some(ports) = &rule.ports else {
-            let peer = self.peer(peer);
-            rules.push(chain_rule(rule, peer, RulePorts::Any));
-            return;
+    fn rule(&mut self, rule: &CompiledRule, peer: &PeerPart, ports: &PortPart) -> ChainRule {
+        let (peer, ports) = match (peer, ports) {
+            // The set of the ports has only these pods.
+            (PeerPart::Pods(pods), PortPart::Named(ports)) => {
+                (RulePeer::Everything, self.named(pods.clone(), ports))
+            }
+            (peer, PortPart::Named(ports)) => {
+                let ports = self.named(PodSelector::everything(), ports);
+                (self.peer(peer), ports)
+            }
+            (peer, PortPart::Any) => (self.peer(peer), RulePorts::Any),
+            (peer, PortPart::Numbers(protocol, ranges)) => {
+                (self.peer(peer), self.numbers(*protocol, ranges))
+            }
         };
-        for port in ports {
-            match (port, direction) {
-                (PortMatch::Range { .. }, _) => {
-                    let peer = self.peer(peer);
-                    rules.extend(numbers(port, group).map(|it| chain_rule(rule, peer.clone(), it)));
-                }
-                (PortMatch::Named { .. }, TrafficDirection::Ingress) => {
-                    // The port is the selected pod's own: without it no set is needed either.
-                    for numbers in numbers(port, group).collect::<Vec<_>>() {
-                        let peer = self.peer(peer);
-                        rules.push(chain_rule(rule, peer, numbers));
-                    }
-                }
-                (PortMatch::Named { name, protocol }, TrafficDirection::Egress) => {
-                    let (peer, pods) = match peer {
-                        CompiledPeer::Pods(pods) => (RulePeer::Everything, pods.clone()),
-                        other => (self.peer(other), PodSelector::everything()),
-                    };
-                    let key = SetKey::Ports {
-                        pods,
-                        name: Arc::clone(name),
-                        protocol: *protocol,
-                    };
-                    let ports = RulePorts::Named(self.ensure(key));
-                    rules.push(chain_rule(rule, peer, ports));
+        ChainRule {
+            action: rule.action,
+            peer,
+            ports,
+            source: rule.source.clone(),
+        }
+    }
+
+    fn peer(&mut self, peer: &PeerPart) -> RulePeer {
+        match peer {
+            PeerPart::Everything => RulePeer::Everything,
+            PeerPart::Pods(pods) => RulePeer::Pods(self.ensure(SetKey::Pods(pods.clone()))),
+            PeerPart::Networks(networks) => {
+                let only = match &**networks {
+                    [network] => network.single(),
+                    _ => None,
+                };
+                match only {
+                    Some(prefix) => RulePeer::Network(prefix),
+                    None => RulePeer::Networks(self.ensure(SetKey::Networks(Arc::clone(networks)))),
                 }
             }
         }
     }
 
-    fn peer(&mut self, peer: &CompiledPeer) -> RulePeer {
-        match peer {
-            CompiledPeer::Everything => RulePeer::Everything,
-            CompiledPeer::Pods(pods) => RulePeer::Pods(self.ensure(SetKey::Pods(pods.clone()))),
-            CompiledPeer::Networks(networks) => match networks.single() {
-                Some(network) => RulePeer::Network(network),
-                None => RulePeer::Networks(self.ensure(SetKey::Networks(networks.clone()))),
-            },
+    fn named(&mut self, pods: PodSelector, ports: &Arc<[PortByName]>) -> RulePorts {
+        let ports = Arc::clone(ports);
+        RulePorts::Named(self.ensure(SetKey::NamedPorts { pods, ports }))
+    }
+
+    fn numbers(&mut self, protocol: L4Protocol, ranges: &Arc<[PortRange]>) -> RulePorts {
+        if let [range] = **ranges {
+            return RulePorts::Range { protocol, range };
         }
+        let set = self.ensure(SetKey::PortRanges(protocol, Arc::clone(ranges)));
+        RulePorts::Ranges { protocol, set }
     }
 
     fn ensure(&mut self, key: SetKey) -> SetId {
@@ -190,39 +198,4 @@ fn of_tier(
     tier: PolicyTier,
 ) -> impl Iterator<Item = &Arc<CompiledPolicy>> {
     policies.iter().filter(move |it| it.tier == tier)
-}
-
-fn chain_rule(rule: &CompiledRule, peer: RulePeer, ports: RulePorts) -> ChainRule {
-    ChainRule {
-        action: rule.action,
-        peer,
-        ports,
-        source: rule.source.clone(),
-    }
-}
-
-/// Ports by number; those with a name as the pods of the group have them.
-fn numbers(port: &PortMatch, group: &GroupKey) -> impl Iterator<Item = RulePorts> {
-    let (range, named) = match port {
-        PortMatch::Range {
-            protocol,
-            first,
-            last,
-        } => (Some((*protocol, *first, *last)), None),
-        PortMatch::Named { name, protocol } => (None, Some((name, *protocol))),
-    };
-    let of_pods = group.ports.iter().filter(move |it| {
-        named.is_some_and(|(name, protocol)| {
-            it.name == **name && protocol.is_none_or(|of_rule| of_rule == it.protocol)
-        })
-    });
-    let of_pods = of_pods.map(|it| (it.protocol, it.port, it.port));
-    range
-        .into_iter()
-        .chain(of_pods)
-        .map(|(protocol, first, last)| RulePorts::Range {
-            protocol,
-            first,
-            last,
-        })
 }

@@ -18,7 +18,7 @@ pub(super) struct Draft {
     /// What there was.
     local_before: BTreeMap<IpAddr, Option<LocalAddress>>,
     removed_chains: BTreeSet<ChainId>,
-    removed_sets: BTreeSet<SetId>,
+    removed_sets: BTreeMap<SetId, PeerSet>,
 }
 
 impl Draft {
@@ -33,10 +33,10 @@ impl Draft {
     }
 
     pub(super) fn remove_set(&mut self, id: SetId) {
-        self.ruleset.sets.remove(&id);
+        let removed = self.ruleset.sets.remove(&id);
         self.elements.remove(&id);
         if !self.new_sets.remove(&id) {
-            self.removed_sets.insert(id);
+            self.removed_sets.extend(removed.map(|set| (id, set)));
         }
     }
 

@@ -8,6 +8,7 @@ mod engine;
 mod event;
 mod explain;
 mod judge;
+mod parts;
 mod refresh;
 mod sets;
 

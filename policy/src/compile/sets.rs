@@ -1,14 +1,16 @@
 //! Which sets there are: those that chains refer to.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::draft::Draft;
+use super::parts::PortByName;
 use crate::api::L4Protocol;
 use crate::cluster::{Cluster, GroupId, GroupKey};
 use crate::policies::NetworkSet;
-use crate::rules::{PeerSet, SetContent, SetElement, SetId};
+use crate::rules::{PeerSet, PortRange, SetContent, SetElement, SetId};
 use crate::selector::{LabelSet, PodSelector, SelectorIndex};
 
 /// What a set is of. Sets of the same are one.
@@ -16,15 +18,15 @@ use crate::selector::{LabelSet, PodSelector, SelectorIndex};
 pub(super) enum SetKey {
     /// Addresses of pods.
     Pods(PodSelector),
-    /// A named port of pods.
-    Ports {
+    /// Ports that pods have by name.
+    NamedPorts {
         pods: PodSelector,
-        name: Arc<str>,
-        /// Any if `None`.
-        protocol: Option<L4Protocol>,
+        ports: Arc<[PortByName]>,
     },
     /// Prefixes.
-    Networks(NetworkSet),
+    Networks(Arc<[NetworkSet]>),
+    /// Ports of a protocol by number.
+    PortRanges(L4Protocol, Arc<[PortRange]>),
 }
 
 /// The sets.
@@ -46,33 +48,26 @@ struct SetUse {
 impl SetKey {
     fn selector(&self) -> Option<&PodSelector> {
         match self {
-            Self::Pods(pods) | Self::Ports { pods, .. } => Some(pods),
-            Self::Networks(_) => None,
+            Self::Pods(pods) | Self::NamedPorts { pods, .. } => Some(pods),
+            Self::Networks(_) | Self::PortRanges(..) => None,
         }
     }
 
     fn description(&self) -> String {
         match self {
             Self::Pods(pods) => pods.to_string(),
-            Self::Networks(networks) => networks.to_string(),
-            Self::Ports {
-                pods,
-                name,
-                protocol: None,
-            } => format!("port {name} of {pods}"),
-            Self::Ports {
-                pods,
-                name,
-                protocol: Some(protocol),
-            } => format!("{protocol} port {name} of {pods}"),
+            Self::Networks(networks) => listed(networks),
+            Self::PortRanges(protocol, ranges) => format!("{protocol} {}", listed(ranges)),
+            Self::NamedPorts { pods, ports } => format!("{} of {pods}", listed(ports)),
         }
     }
 
     fn empty(&self) -> SetContent {
         match self {
             Self::Pods(_) => SetContent::Pods(BTreeSet::new()),
-            Self::Ports { .. } => SetContent::Ports(BTreeSet::new()),
-            Self::Networks(networks) => SetContent::Networks(networks.prefixes().into()),
+            Self::NamedPorts { .. } => SetContent::NamedPorts(BTreeSet::new()),
+            Self::Networks(networks) => SetContent::Networks(NetworkSet::union(networks).into()),
+            Self::PortRanges(_, ranges) => SetContent::PortRanges(Arc::clone(ranges)),
         }
     }
 
@@ -80,11 +75,11 @@ impl SetKey {
     fn elements(&self, group: &GroupKey, address: IpAddr) -> Vec<SetElement> {
         match self {
             Self::Pods(_) => vec![SetElement::Address(address)],
-            Self::Networks(_) => Vec::new(),
-            Self::Ports { name, protocol, .. } => {
-                let ports = group.ports.iter().filter(|it| it.name == **name);
-                let ports = ports.filter(|it| protocol.is_none_or(|of_set| of_set == it.protocol));
-                ports
+            Self::Networks(_) | Self::PortRanges(..) => Vec::new(),
+            Self::NamedPorts { ports, .. } => {
+                let of_pods = group.ports.iter();
+                let of_pods = of_pods.filter(|port| ports.iter().any(|it| it.is(port)));
+                of_pods
                     .map(|it| SetElement::Port(address, it.protocol, it.port))
                     .collect()
             }
@@ -197,6 +192,11 @@ impl SetTable {
         }
         found
     }
+}
+
+fn listed(parts: &[impl fmt::Display]) -> String {
+    let words: Vec<_> = parts.iter().map(ToString::to_string).collect();
+    words.join(", ")
 }
 
 /// Fills a new set.

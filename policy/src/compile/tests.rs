@@ -238,6 +238,30 @@ fn named_port_is_that_of_the_destination() {
 }
 
 #[test]
+fn peers_and_ports_of_a_rule_do_not_multiply() {
+    let list = |item: &dyn Fn(usize) -> String| (0..300).map(item).collect::<Vec<_>>().join(", ");
+    let peers = list(&|at| format!("{{podSelector: {{matchLabels: {{l{at}: v}}}}}}"));
+    let blocks = list(&|at| format!("{{ipBlock: {{cidr: 10.0.{}.0/25}}}}", at % 256));
+    let ports = list(&|at| format!("{{port: {}}}, {{port: p{at}}}", 2 * at + 2));
+    let rule = |word: &str| format!("[{{{word}: [{peers}, {blocks}], ports: [{ports}]}}]");
+    let spec = format!(
+        "{{podSelector: {{}}, policyTypes: [Ingress, Egress], ingress: {}, egress: {}}}",
+        rule("from"),
+        rule("to")
+    );
+    let mut engine = engine();
+    engine.apply(policy("large", &spec));
+    let chains = engine.ruleset().chains.values();
+    let counts: Vec<_> = chains.map(|it| it.rules.len()).collect();
+    // The selectors and the prefixes with the numbers, and for egress also with the names; and the
+    // rule of the other policy.
+    assert_eq!(counts, [2 * 301, 302], "{}", engine.ruleset());
+    for (from, port, expected) in [(9, 80, true), (9, 81, false), (200, 80, false)] {
+        assert_eq!(allows(&engine, from, 1, port), expected, "{from} {port}");
+    }
+}
+
+#[test]
 fn cluster_policies_come_by_priority_and_tier() {
     let spec = |tier: &str, priority: u32, action: &str| {
         let peers = "[{namespaces: {matchLabels: {team: a}}}]";

@@ -47,18 +47,17 @@ impl NetworkSet {
         }
     }
 
-    /// The same addresses as prefixes that do not overlap, sorted, as few as possible.
-    pub fn prefixes(&self) -> Vec<IpNet> {
-        let mut left = IpNet::aggregate(&self.include.to_vec());
-        for except in self.except.iter() {
-            left = left
-                .into_iter()
-                .flat_map(|it| without(it, except))
-                .collect();
+    /// The addresses of some sets as prefixes that do not overlap, sorted, as few as possible.
+    pub fn union(sets: &[Self]) -> Vec<IpNet> {
+        let mut parts = Vec::new();
+        for set in sets {
+            for network in IpNet::aggregate(&set.include.to_vec()) {
+                add_without(network, &set.except, &mut parts);
+            }
         }
-        let mut left = IpNet::aggregate(&left);
-        left.sort();
-        left
+        let mut all = IpNet::aggregate(&parts);
+        all.sort();
+        all
     }
 }
 
@@ -78,28 +77,22 @@ fn parse_all<'a>(texts: impl IntoIterator<Item = &'a String>) -> Result<Vec<IpNe
     Ok(networks)
 }
 
-/// What is left of a prefix: as many parts as the exception is longer.
-fn without(mut network: IpNet, except: &IpNet) -> Vec<IpNet> {
-    if except.contains(&network) {
-        return Vec::new();
+/// Adds what exceptions leave of a prefix to `parts`. Each half deals with its own exceptions, so that
+/// hundreds of them cost little.
+fn add_without(network: IpNet, except: &[IpNet], parts: &mut Vec<IpNet>) {
+    if except.iter().any(|it| it.contains(&network)) {
+        return;
     }
-    let mut left = Vec::new();
-    while network.contains(except) && network != *except {
-        let Ok(halves) = network.subnets(network.prefix_len() + 1) else {
-            break;
-        };
-        for half in halves {
-            if half.contains(except) {
-                network = half;
-            } else {
-                left.push(half);
+    let inside = except.iter().filter(|it| network.contains(*it));
+    let inside: Vec<IpNet> = inside.copied().collect();
+    match network.subnets(network.prefix_len() + 1) {
+        Ok(halves) if !inside.is_empty() => {
+            for half in halves {
+                add_without(half, &inside, parts);
             }
         }
+        _ => parts.push(network),
     }
-    if network != *except {
-        left.push(network);
-    }
-    left
 }
 
 impl fmt::Display for NetworkSet {

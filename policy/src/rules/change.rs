@@ -21,7 +21,7 @@ pub struct Change {
     /// Chains that no pod uses any more. In reverse, each comes before the chain that continues it.
     pub removed_chains: BTreeSet<ChainId>,
     /// Sets to which no chain refers any more.
-    pub removed_sets: BTreeSet<SetId>,
+    pub removed_sets: BTreeMap<SetId, PeerSet>,
 }
 
 /// Elements that come and go. None is in both.
@@ -65,6 +65,7 @@ impl Ruleset {
         }
         self.chains
             .retain(|id, _| !change.removed_chains.contains(id));
-        self.sets.retain(|id, _| !change.removed_sets.contains(id));
+        self.sets
+            .retain(|id, _| !change.removed_sets.contains_key(id));
     }
 }

@@ -1,7 +1,7 @@
 //! The rules of one node in a form between policies and the packet filter: sets, chains of readable
 //! rules, and the chains of each address of a local pod.
 //!
-//! For each set of pods or ports the kernel has one set of each address family. For each address of a
+//! For each set of addresses the kernel has one set of each address family. For each address of a
 //! local pod and each direction it has the element of a verdict map: nothing for an undecided pod,
 //! whose traffic is dropped; `return` for one that is not isolated; else `goto` to its chain. In a
 //! chain `accept` is `return`, because the other direction judges too, and `pass` is what the end of
@@ -23,7 +23,7 @@ pub use rule::{
     ChainEnd, ChainRule, PolicyName, RuleAction, RuleChain, RulePeer, RulePorts, RuleSource,
     TrafficDirection,
 };
-pub use set::{ChainId, PeerSet, SetContent, SetElement, SetId};
+pub use set::{ChainId, PeerSet, PortRange, SetContent, SetElement, SetId};
 pub use verdict::{ConnectionVerdict, DirectionVerdict, PodConnection, VerdictReason};
 
 /// All rules of a node.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 use super::{
-    ChainEnd, ChainId, ChainRule, PodChain, PodName, RuleChain, RulePeer, RulePorts, Ruleset,
-    SetId, TrafficDirection,
+    ChainEnd, ChainId, ChainRule, PodChain, PodName, PortRange, RuleChain, RulePeer, RulePorts,
+    Ruleset, SetId, TrafficDirection,
 };
 
 /// Comments begin in this column, if the rule is not longer.
@@ -19,7 +19,7 @@ impl Ruleset {
             TrafficDirection::Egress => "to",
             TrafficDirection::Ingress => "from",
         };
-        let (action, ports) = (rule.action, ports(&rule.ports));
+        let (action, ports) = (rule.action, self.ports(&rule.ports));
         let peer = match (&rule.peer, &rule.ports) {
             (RulePeer::Everything, RulePorts::Named(id)) => self.description(*id).to_owned(),
             (peer, RulePorts::Named(id)) => {
@@ -51,6 +51,18 @@ impl Ruleset {
         }
     }
 
+    /// Ports by number, with a space before them.
+    fn ports(&self, ports: &RulePorts) -> String {
+        match ports {
+            RulePorts::Any | RulePorts::Named(_) => String::new(),
+            RulePorts::Ranges { set, .. } => format!(" {}", self.description(*set)),
+            RulePorts::Range { protocol, range } if *range == PortRange::new(0, u16::MAX) => {
+                format!(" {protocol}")
+            }
+            RulePorts::Range { protocol, range } => format!(" {protocol} {range}"),
+        }
+    }
+
     fn description(&self, id: SetId) -> &str {
         self.sets.get(&id).map_or("nothing", |set| &set.description)
     }
@@ -63,28 +75,6 @@ impl Ruleset {
         }
         writeln!(block, "  {}", self.end_line(&chain.end))?;
         Ok(block)
-    }
-}
-
-/// Ports by number, with a space before them.
-fn ports(ports: &RulePorts) -> String {
-    match ports {
-        RulePorts::Any | RulePorts::Named(_) => String::new(),
-        RulePorts::Range {
-            protocol,
-            first: 0,
-            last: u16::MAX,
-        } => format!(" {protocol}"),
-        RulePorts::Range {
-            protocol,
-            first,
-            last,
-        } if first == last => format!(" {protocol} {first}"),
-        RulePorts::Range {
-            protocol,
-            first,
-            last,
-        } => format!(" {protocol} {first}-{last}"),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::{ChainId, SetId};
+use super::{ChainId, PortRange, SetId};
 use crate::api::L4Protocol;
 
 /// Which way connections go, seen from the pod whose rules these are.
@@ -129,12 +129,17 @@ pub enum RulePorts {
     Range {
         /// The protocol.
         protocol: L4Protocol,
-        /// The first port.
-        first: u16,
-        /// The last port, which may be the first.
-        last: u16,
+        /// The ports.
+        range: PortRange,
     },
-    /// Destinations in a set of addresses, protocols and ports ([`super::SetContent::Ports`]).
+    /// The ports in a set of them ([`super::SetContent::PortRanges`]).
+    Ranges {
+        /// Their protocol.
+        protocol: L4Protocol,
+        /// The set.
+        set: SetId,
+    },
+    /// Destinations in a set of addresses, protocols and ports ([`super::SetContent::NamedPorts`]).
     Named(SetId),
 }
 
@@ -181,7 +186,7 @@ impl ChainRule {
             RulePeer::Everything | RulePeer::Network(_) => None,
         };
         let of_ports = match self.ports {
-            RulePorts::Named(id) => Some(id),
+            RulePorts::Named(id) | RulePorts::Ranges { set: id, .. } => Some(id),
             RulePorts::Any | RulePorts::Range { .. } => None,
         };
         of_peer.into_iter().chain(of_ports)

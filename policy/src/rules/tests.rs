@@ -32,8 +32,7 @@ fn ruleset() -> Ruleset {
     };
     let tcp = |first, last| RulePorts::Range {
         protocol: L4Protocol::Tcp,
-        first,
-        last,
+        range: PortRange::new(first, last),
     };
     let network = "10.0.0.0/30".parse().unwrap();
     let rest = RuleChain {

@@ -162,9 +162,12 @@ impl Ruleset {
                 RulePorts::Any => true,
                 RulePorts::Range {
                     protocol: of_rule,
-                    first,
-                    last,
-                } => *of_rule == protocol && (*first..=*last).contains(&port),
+                    range,
+                } => *of_rule == protocol && range.contains(port),
+                RulePorts::Ranges {
+                    protocol: of_rule,
+                    set,
+                } => *of_rule == protocol && is_in(set, peer),
                 RulePorts::Named(id) => is_in(id, connection.destination),
             }
     }

@@ -6,7 +6,7 @@ use wire::IpProtocol;
 use wire::nft::{Element, ElementKey, Elements, IpVersion, NftCommand, NftSet};
 
 use super::rules::chain;
-use super::whole::kernel_sets;
+use super::whole::{kernel_set_names, kernel_sets};
 use super::{ITSELF, Pods, VERSIONS, chain_name, pod_element, set_name, table_id, verdict_map};
 
 /// The commands for a change of the rules, which leads to `ruleset`, and of the pods.
@@ -48,11 +48,10 @@ pub(crate) fn change_commands(
         chain: chain_name(*id),
     }));
     let sets = change.removed_sets.iter();
-    commands.extend(sets.flat_map(|id| {
-        VERSIONS.map(|version| NftCommand::DelSet {
-            table: table_id(),
-            set: set_name(*id, version),
-        })
+    let names = sets.flat_map(|(id, set)| kernel_set_names(*id, set));
+    commands.extend(names.map(|set| NftCommand::DelSet {
+        table: table_id(),
+        set,
     }));
     commands
 }

@@ -121,12 +121,18 @@ fn chain_id(name: &str) -> Option<ChainId> {
     name.strip_prefix('c')?.parse().ok().map(ChainId)
 }
 
+/// The name of a set of addresses.
 fn set_name(id: SetId, version: IpVersion) -> String {
     let family = match version {
         IpVersion::V4 => 4,
         IpVersion::V6 => 6,
     };
     format!("s{}-{family}", id.0)
+}
+
+/// The name of a set of ports by number.
+fn port_set_name(id: SetId) -> String {
+    format!("s{}-ports", id.0)
 }
 
 /// The element of a pod in the verdict map of a direction.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use ipnet::IpNet;
 use policy::api::L4Protocol;
 use policy::rules::{
-    ChainEnd, ChainId, ChainRule, PeerSet, PodChain, PolicyName, RuleAction, RuleChain, RulePeer,
-    RulePorts, RuleSource, Ruleset, SetContent, SetId, TrafficDirection,
+    ChainEnd, ChainId, ChainRule, PeerSet, PodChain, PolicyName, PortRange, RuleAction, RuleChain,
+    RulePeer, RulePorts, RuleSource, Ruleset, SetContent, SetId, TrafficDirection,
 };
 use wire::nft::{NftTable, TableFamily, TableId};
 
@@ -19,10 +19,12 @@ pub(crate) fn probe_table() -> NftTable {
         content,
     };
     let network = "192.0.2.0/24".parse().expect("a constant prefix");
+    let ports = [PortRange::new(1, 1), PortRange::new(9, u16::MAX)];
     let sets = [
         (SetId(1), set(SetContent::Pods(BTreeSet::new()))),
-        (SetId(2), set(SetContent::Ports(BTreeSet::new()))),
+        (SetId(2), set(SetContent::NamedPorts(BTreeSet::new()))),
         (SetId(3), set(SetContent::Networks([network].into()))),
+        (SetId(4), set(SetContent::PortRanges(ports.into()))),
     ];
     let ruleset = Ruleset {
         sets: sets.into(),
@@ -55,13 +57,17 @@ fn probe_chain(network: IpNet) -> RuleChain {
     };
     let range = RulePorts::Range {
         protocol: L4Protocol::Sctp,
-        first: 1,
-        last: 2,
+        range: PortRange::new(1, 2),
+    };
+    let ranges = RulePorts::Ranges {
+        protocol: L4Protocol::Udp,
+        set: SetId(4),
     };
     RuleChain {
         direction: TrafficDirection::Ingress,
         rules: [
             rule(RuleAction::Accept, RulePeer::Pods(SetId(1)), range),
+            rule(RuleAction::Accept, RulePeer::Everything, ranges),
             rule(
                 RuleAction::Deny,
                 RulePeer::Everything,

@@ -11,7 +11,7 @@ use policy::rules::{
 use wire::IpProtocol;
 use wire::nft::{AddressField, IpVersion, NftChain, NftRule, NftVerdict, Term};
 
-use super::{NO_CONNECTION, VERSIONS, chain_name, set_name};
+use super::{NO_CONNECTION, VERSIONS, chain_name, port_set_name, set_name};
 
 /// The group to which denied packets are logged (`nfnetlink_log`): the number of our route protocol.
 pub(crate) const LOG_GROUP: u16 = 70;
@@ -152,35 +152,41 @@ fn all_matches(ruleset: &Ruleset, rule: &ChainRule, direction: TrafficDirection)
             )]
         }
         RulePeer::Pods(id) | RulePeer::Networks(id) => versions
-            .clone()
             .filter(|version| may_have(ruleset, *id, *version))
             .map(|version| (Some(version), vec![member(end, *id, version)]))
             .collect(),
     };
-    let ports = |version: Option<IpVersion>| match &rule.ports {
-        RulePorts::Any => vec![Vec::new()],
-        RulePorts::Range {
-            protocol,
-            first,
-            last,
-        } => vec![vec![port_term(*protocol, *first..=*last)]],
-        RulePorts::Named(id) => versions
-            .clone()
-            .filter(|it| version.is_none_or(|wanted| wanted == *it))
-            .map(|version| {
-                vec![Term::MemberEndpoint {
-                    end: AddressField::Destination,
-                    version,
-                    set: set_name(*id, version),
-                }]
-            })
-            .collect(),
-    };
     let combined = by_peer.into_iter().flat_map(|(version, peer)| {
-        let all = ports(version).into_iter();
+        let all = ports_terms(&rule.ports, version).into_iter();
         all.map(move |ports| [peer.clone(), ports].concat())
     });
     combined.collect()
+}
+
+/// The terms of ports, once for each address family that they need; only of `version`, if the peer is of
+/// one.
+fn ports_terms(ports: &RulePorts, version: Option<IpVersion>) -> Vec<Vec<Term>> {
+    match ports {
+        RulePorts::Any => vec![Vec::new()],
+        RulePorts::Range { protocol, range } => {
+            vec![vec![port_term(*protocol, range.first..=range.last)]]
+        }
+        RulePorts::Ranges { protocol, set } => {
+            let protocol = IpProtocol(protocol.number());
+            let set = port_set_name(*set);
+            vec![vec![Term::MemberPort { protocol, set }]]
+        }
+        RulePorts::Named(id) => {
+            let versions = VERSIONS.into_iter();
+            let versions = versions.filter(|it| version.is_none_or(|wanted| wanted == *it));
+            let term = |version| Term::MemberEndpoint {
+                end: AddressField::Destination,
+                version,
+                set: set_name(*id, version),
+            };
+            versions.map(|version| vec![term(version)]).collect()
+        }
+    }
 }
 
 /// How many rules in the kernel a rule is that counts.
@@ -196,7 +202,7 @@ pub(super) fn match_count(
 fn may_have(ruleset: &Ruleset, id: SetId, version: IpVersion) -> bool {
     ruleset.sets.get(&id).is_some_and(|set| match &set.content {
         SetContent::Networks(networks) => networks.iter().any(|it| version_of(it) == version),
-        SetContent::Pods(_) | SetContent::Ports(_) => true,
+        SetContent::Pods(_) | SetContent::NamedPorts(_) | SetContent::PortRanges(_) => true,
     })
 }
 

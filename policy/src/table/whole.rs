@@ -3,13 +3,14 @@
 use policy::rules::{PeerSet, Ruleset, SetContent, SetElement, SetId, TrafficDirection};
 use wire::IpProtocol;
 use wire::nft::{
-    ConnectionState, Direction, Hook, NftChain, NftRule, NftSet, NftTable, NftVerdict, Term,
+    ConnectionState, Direction, Hook, IpVersion, NftChain, NftRule, NftSet, NftTable, NftVerdict,
+    Term,
 };
 
 use super::rules::{DropSite, chain, dropping, only_started};
 use super::{
-    FORWARD, HOST_INTERFACES, ITSELF, Pods, STARTED, UNDECIDED, VERSIONS, entry_chain, set_name,
-    table_id, verdict_map,
+    FORWARD, HOST_INTERFACES, ITSELF, Pods, STARTED, UNDECIDED, VERSIONS, entry_chain,
+    port_set_name, set_name, table_id, verdict_map,
 };
 
 /// The table with these rules, for these pods.
@@ -52,31 +53,43 @@ fn verdicts(pods: &Pods, direction: TrafficDirection) -> NftSet {
     NftSet::of_link_verdicts(verdict_map(direction), elements)
 }
 
-/// The sets of both families that a set of the rules is in the kernel.
-pub(super) fn kernel_sets(id: SetId, set: &PeerSet) -> impl Iterator<Item = NftSet> + '_ {
-    VERSIONS.into_iter().map(move |version| {
-        let name = set_name(id, version);
-        let made = match &set.content {
-            SetContent::Networks(networks) => NftSet::of_prefixes(&name, version, networks.iter()),
-            SetContent::Pods(elements) => {
-                let addresses = elements.iter().filter_map(|it| match it {
-                    SetElement::Address(address) => Some(*address),
-                    SetElement::Port(..) => None,
-                });
-                NftSet::of_addresses(&name, version, addresses)
+/// The sets that a set of the rules is in the kernel: one of each family if it has addresses.
+pub(super) fn kernel_sets(id: SetId, set: &PeerSet) -> Vec<NftSet> {
+    let made = match &set.content {
+        SetContent::PortRanges(ranges) => {
+            let ranges = ranges.iter().map(|it| it.first..=it.last);
+            vec![NftSet::of_port_ranges(&port_set_name(id), ranges)]
+        }
+        _ => VERSIONS.map(|version| address_set(id, set, version)).into(),
+    };
+    let described = made.into_iter().map(|it| it.comment(&set.description));
+    described.collect()
+}
+
+/// The names of [`kernel_sets`].
+pub(super) fn kernel_set_names(id: SetId, set: &PeerSet) -> Vec<String> {
+    match &set.content {
+        SetContent::PortRanges(_) => vec![port_set_name(id)],
+        _ => VERSIONS.map(|version| set_name(id, version)).into(),
+    }
+}
+
+fn address_set(id: SetId, set: &PeerSet, version: IpVersion) -> NftSet {
+    let name = set_name(id, version);
+    if let SetContent::Networks(networks) = &set.content {
+        return NftSet::of_prefixes(&name, version, networks.iter());
+    }
+    let elements = set.elements().into_iter().flatten();
+    if let SetContent::NamedPorts(_) = &set.content {
+        let endpoints = elements.filter_map(|it| match it {
+            SetElement::Port(address, protocol, port) => {
+                Some((*address, IpProtocol(protocol.number()), *port))
             }
-            SetContent::Ports(elements) => {
-                let endpoints = elements.iter().filter_map(|it| match it {
-                    SetElement::Port(address, protocol, port) => {
-                        Some((*address, IpProtocol(protocol.number()), *port))
-                    }
-                    SetElement::Address(_) => None,
-                });
-                NftSet::of_endpoints(&name, version, endpoints)
-            }
-        };
-        made.comment(&set.description)
-    })
+            SetElement::Address(_) => None,
+        });
+        return NftSet::of_endpoints(&name, version, endpoints);
+    }
+    NftSet::of_addresses(&name, version, elements.map(SetElement::address))
 }
 
 /// Established first: policies judge the beginning of a connection.

@@ -77,9 +77,8 @@ impl Element {
             is_end: item.number(element::FLAGS).unwrap_or_default() & element::END != 0,
             verdict: NftVerdict::of_data(item.nested(element::DATA)),
         };
-        // nft adds an end element at address 0 if the first range does not start there.
-        let is_start_marker =
-            element.is_end && element.key.address().is_some_and(|it| it.is_unspecified());
+        // nft adds an end element at 0 if the first range does not start there.
+        let is_start_marker = element.is_end && key.iter().all(|byte| *byte == 0);
         (!is_start_marker).then_some(element)
     }
 }

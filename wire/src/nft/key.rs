@@ -1,4 +1,4 @@
-//! Keys of sets: addresses or names of links, alone or with something else (a concatenation).
+//! Keys of sets: addresses, ports or names of links, alone or with something else (a concatenation).
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -28,6 +28,8 @@ pub struct LinkName([u8; NAME_LENGTH]);
 pub enum ElementKey {
     /// An address.
     Address(IpAddr),
+    /// A port.
+    Port(u16),
     /// An address, a protocol with ports, and a port.
     Endpoint(IpAddr, IpProtocol, u16),
     /// A link.
@@ -40,6 +42,7 @@ pub enum ElementKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum KeyType {
     Address(IpVersion),
+    Port,
     Endpoint(IpVersion),
     Link,
     LinkPair,
@@ -66,7 +69,7 @@ impl ElementKey {
     pub fn address(&self) -> Option<IpAddr> {
         match self {
             Self::Address(address) | Self::Endpoint(address, ..) => Some(*address),
-            Self::Link(_) | Self::LinkPair(..) => None,
+            Self::Port(_) | Self::Link(_) | Self::LinkPair(..) => None,
         }
     }
 
@@ -74,6 +77,7 @@ impl ElementKey {
     pub(super) fn bytes(&self) -> Vec<u8> {
         match self {
             Self::Address(address) => octets(*address),
+            Self::Port(port) => port.to_be_bytes().to_vec(),
             Self::Link(name) => name.0.to_vec(),
             Self::LinkPair(incoming, outgoing) => [incoming.0, outgoing.0].concat(),
             Self::Endpoint(address, protocol, port) => {
@@ -90,6 +94,7 @@ impl KeyType {
     pub(super) fn number(self) -> u32 {
         match self {
             Self::Address(version) => type_number(version),
+            Self::Port => PORT,
             Self::Link => LINK_NAME,
             Self::LinkPair => concatenation(&[LINK_NAME; 2]),
             Self::Endpoint(version) => concatenation(&[type_number(version), PROTOCOL, PORT]),
@@ -100,8 +105,8 @@ impl KeyType {
     pub(super) fn of(number: u32) -> Option<Self> {
         let versions = [IpVersion::V4, IpVersion::V6].into_iter();
         let of_version = |version| [Self::Address(version), Self::Endpoint(version)];
-        let links = [Self::Link, Self::LinkPair];
-        let mut all = versions.flat_map(of_version).chain(links);
+        let others = [Self::Port, Self::Link, Self::LinkPair];
+        let mut all = versions.flat_map(of_version).chain(others);
         all.find(|known| known.number() == number)
     }
 
@@ -115,6 +120,7 @@ impl KeyType {
         match self {
             Self::Address(version) => version.length(),
             Self::Endpoint(version) => version.length() + 8,
+            Self::Port => 2,
             Self::Link => 16,
             Self::LinkPair => 32,
         }
@@ -124,6 +130,9 @@ impl KeyType {
     pub(super) fn parse(self, bytes: &[u8]) -> Option<ElementKey> {
         let version = match self {
             Self::Address(version) | Self::Endpoint(version) => version,
+            Self::Port => {
+                return Some(ElementKey::Port(u16::from_be_bytes(bytes.try_into().ok()?)));
+            }
             Self::Link => return Some(ElementKey::Link(LinkName(bytes.try_into().ok()?))),
             Self::LinkPair => {
                 let (incoming, outgoing) = bytes.split_at_checked(NAME_LENGTH)?;
@@ -185,6 +194,7 @@ impl fmt::Display for ElementKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(address) => address.fmt(f),
+            Self::Port(port) => port.fmt(f),
             Self::Link(name) => name.fmt(f),
             Self::LinkPair(incoming, outgoing) => write!(f, "{incoming} . {outgoing}"),
             Self::Endpoint(address, protocol, port) => {
@@ -213,6 +223,7 @@ impl fmt::Display for KeyType {
             Self::Endpoint(version) => {
                 write!(f, "{} . inet_proto . inet_service", address(version))
             }
+            Self::Port => f.write_str("inet_service"),
             Self::Link => f.write_str("ifname"),
             Self::LinkPair => f.write_str("ifname . ifname"),
         }

@@ -104,10 +104,14 @@ fn hostile() -> Vec<PolicyEvent> {
         (0..count).map(item).collect::<Vec<_>>().join(", ")
     };
     let excepts = list(60, &|at| format!("10.0.{at}.7/32"));
-    let peers = list(12, &|at| {
-        format!("{{podSelector: {{matchLabels: {{l{at}: v}}}}}}")
+    let peers = list(300, &|at| {
+        let block = at % 256;
+        format!(
+            "{{podSelector: {{matchLabels: {{l{at}: v}}}}}}, {{ipBlock: {{cidr: 10.{block}.0.0/17}}}}"
+        )
     });
-    let ports = list(12, &|at| format!("{{port: {}}}", 2 * at + 1));
+    let ports = list(300, &|at| format!("{{port: {}}}", 2 * at + 1));
+    let names = list(300, &|at| format!("{{port: p{at}}}"));
     let blocks = |first: &str, second: &str| {
         format!(
             "{{podSelector: {{}}, ingress: [{{from: [{{ipBlock: {{{first}}}}}, {{ipBlock: \
@@ -135,7 +139,7 @@ fn hostile() -> Vec<PolicyEvent> {
     );
     let product = format!(
         "{{podSelector: {{}}, policyTypes: [Ingress, Egress], ingress: [{{from: [{peers}], ports: \
-         [{ports}]}}], egress: [{{to: [{peers}], ports: [{{port: sql}}, {{port: a}}]}}]}}"
+         [{ports}]}}], egress: [{{to: [{peers}], ports: [{{port: sql}}, {names}]}}]}}"
     );
     let port_ends = "{podSelector: {}, ingress: [{ports: [{port: 65535, endPort: 1}, {port: 1, \
                      endPort: 65535}, {port: 0}, {endPort: 5}, {protocol: X}]}]}";

@@ -11,6 +11,7 @@ fn key_parses_back_to_itself() {
     for (kind, key, text) in [
         (KeyType::Address(V4), ElementKey::Address(v4), "10.244.1.2"),
         (KeyType::Address(V6), ElementKey::Address(v6), "fd00::12"),
+        (KeyType::Port, ElementKey::Port(5432), "5432"),
         (
             KeyType::Link,
             ElementKey::link("flat0123456789a"),

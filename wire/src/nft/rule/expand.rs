@@ -91,6 +91,10 @@ impl Term {
                 set,
                 is,
             } => vec![end.load(*version, Register::FIRST), lookup(set, *is)],
+            Self::MemberPort { protocol, set } => {
+                let port = [destination_port(Register::FIRST), lookup(set, true)];
+                [is_protocol(*protocol), port].concat()
+            }
             Self::MemberLinkPair { set } => in_link_pairs(set),
             Self::MemberEndpoint { end, version, set } => in_endpoints(*end, *version, set),
             Self::LinkVerdict { way, map } => {

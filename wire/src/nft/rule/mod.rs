@@ -56,6 +56,14 @@ pub enum Term {
         /// Whether it must be a member, or must not.
         is: bool,
     },
+    /// The packet is of this protocol, which has ports, and its destination port is in a set. Later
+    /// fragments do not match: they have no ports.
+    MemberPort {
+        /// TCP, UDP or SCTP.
+        protocol: IpProtocol,
+        /// The set's name.
+        set: String,
+    },
     /// The links that the packet came from and leaves through are in a set of pairs.
     MemberLinkPair {
         /// The set's name.

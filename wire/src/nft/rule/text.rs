@@ -68,6 +68,7 @@ impl Term {
     /// Look-ups of several values or of verdicts, and what depends on the connection.
     fn fmt_lookup_or_connection(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::MemberPort { protocol, set } => write!(f, "{protocol} dport @{set}"),
             Self::MemberLinkPair { set } => write!(f, "iifname . oifname @{set}"),
             Self::MemberEndpoint { end, version, set } => {
                 let key = address(*version, *end);

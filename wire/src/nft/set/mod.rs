@@ -1,10 +1,12 @@
-//! nftables sets of addresses, address ranges, endpoints and pairs of links, and verdict maps of links.
+//! nftables sets of addresses, ranges of them or of ports, endpoints and pairs of links, and verdict
+//! maps of links.
 
 mod range;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
 
@@ -22,7 +24,7 @@ use crate::ip_protocol::IpProtocol;
 pub struct NftSet {
     /// Its name.
     pub name: String,
-    /// The version of its addresses; it means nothing for links.
+    /// The version of its addresses; it means nothing for ports and links.
     pub version: IpVersion,
     /// Its members.
     pub members: Members,
@@ -35,8 +37,10 @@ pub struct NftSet {
 pub enum Members {
     /// Single addresses, in a hash table.
     Addresses(BTreeSet<IpAddr>),
-    /// Ranges, in a sorted structure of their borders.
+    /// Ranges of addresses, in a sorted structure of their borders.
     Ranges(Vec<Range>),
+    /// Ranges of ports that neither overlap nor touch, likewise.
+    PortRanges(Vec<RangeInclusive<u16>>),
     /// Pairs of the link that a packet came from and the one that it leaves through, in a hash table.
     LinkPairs(BTreeSet<(String, String)>),
     /// Addresses with a protocol and a port, in a hash table.
@@ -55,6 +59,15 @@ impl NftSet {
         let fitting = addresses.into_iter();
         let fitting = fitting.filter(|address| IpVersion::of(*address) == version);
         Self::new(name, version, Members::Addresses(fitting.collect()))
+    }
+
+    /// A set of ranges of ports, which must neither overlap nor touch.
+    pub fn of_port_ranges(
+        name: &str,
+        ranges: impl IntoIterator<Item = RangeInclusive<u16>>,
+    ) -> Self {
+        let ranges = Members::PortRanges(ranges.into_iter().collect());
+        Self::new(name, IpVersion::V4, ranges)
     }
 
     /// A set of pairs of links.
@@ -126,7 +139,7 @@ impl NftSet {
 
     /// Whether its members are ranges.
     fn has_ranges(&self) -> bool {
-        matches!(self.members, Members::Ranges(_))
+        matches!(self.members, Members::Ranges(_) | Members::PortRanges(_))
     }
 
     /// Whether it is a verdict map.
@@ -137,7 +150,7 @@ impl NftSet {
     /// Its flags in the kernel (`NFT_SET_*`).
     pub(super) fn flags(&self) -> u32 {
         match self.members {
-            Members::Ranges(_) => set::INTERVAL,
+            Members::Ranges(_) | Members::PortRanges(_) => set::INTERVAL,
             Members::LinkVerdicts(_) => set::MAP,
             Members::Addresses(_) | Members::Endpoints(_) | Members::LinkPairs(_) => 0,
         }
@@ -146,6 +159,7 @@ impl NftSet {
     pub(super) fn key_type(&self) -> KeyType {
         match self.members {
             Members::Addresses(_) | Members::Ranges(_) => KeyType::Address(self.version),
+            Members::PortRanges(_) => KeyType::Port,
             Members::Endpoints(_) => KeyType::Endpoint(self.version),
             Members::LinkPairs(_) => KeyType::LinkPair,
             Members::LinkVerdicts(_) => KeyType::Link,
@@ -169,6 +183,15 @@ impl NftSet {
                         .then(|| Element::end(self.version.address(range.last + 1)));
                     let first = Element::new(self.version.address(range.first));
                     [first].into_iter().chain(after)
+                })
+                .collect(),
+            Members::PortRanges(ranges) => ranges
+                .iter()
+                .flat_map(|range| {
+                    // Nor has a range up to the last port.
+                    let after = range.end().checked_add(1).map(ElementKey::Port);
+                    let first = Element::new(ElementKey::Port(*range.start()));
+                    [first].into_iter().chain(after.map(Element::end))
                 })
                 .collect(),
             Members::LinkPairs(pairs) => {
@@ -197,6 +220,13 @@ impl NftSet {
             Members::Ranges(ranges) => ranges
                 .iter()
                 .map(|range| range.words(self.version))
+                .collect(),
+            Members::PortRanges(ranges) => ranges
+                .iter()
+                .map(|range| match (range.start(), range.end()) {
+                    (first, last) if first == last => first.to_string(),
+                    (first, last) => format!("{first}-{last}"),
+                })
                 .collect(),
             _ => self.elements().iter().map(ToString::to_string).collect(),
         }

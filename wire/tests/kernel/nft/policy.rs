@@ -83,6 +83,7 @@ fn sets() -> Vec<NftSet> {
         NftSet::of_prefixes("net-0-4", V4, &prefixes(&["172.16.0.0/12", "10.0.0.0/24"])),
         NftSet::of_endpoints("port-0-4", V4, database),
         NftSet::of_endpoints("port-0-6", V6, database),
+        NftSet::of_port_ranges("ports-0", [0..=0, 80..=80, 90..=95, 60_000..=65_535]),
     ]
 }
 
@@ -129,6 +130,10 @@ fn profile() -> NftChain {
         set: set.to_owned(),
     };
     let from = |text: &str| Term::from(text.parse().unwrap());
+    let listed_port = Term::MemberPort {
+        protocol: IpProtocol::TCP,
+        set: "ports-0".to_owned(),
+    };
     let selected = || member(AddressField::Source, V4, "sel-0-4", true);
     let outside = member(AddressField::Source, V4, "net-0-4", true);
     chain(
@@ -136,6 +141,7 @@ fn profile() -> NftChain {
         vec![
             NftRule::new([selected(), ports(IpProtocol::TCP, 80, 80), pass()]).comment("np a/web"),
             NftRule::new([outside, ports(IpProtocol::UDP, 1000, 2000), pass()]),
+            NftRule::new([listed_port, pass()]),
             NftRule::new([
                 from("10.9.0.0/15"),
                 ports(IpProtocol::SCTP, 1, 65_535),
@@ -194,6 +200,7 @@ fn every_external_change_of_policy_shows_in_the_listing() {
          add element TABLE ingress { flat3 : accept }",
         "add element TABLE port-0-4 { 10.244.1.2 . tcp . 5433 }",
         "flush set TABLE port-0-6",
+        "add element TABLE ports-0 { 97-99 }",
         "flush chain TABLE in-1",
         "add rule TABLE last drop",
         "add chain TABLE other",
