@@ -1,26 +1,31 @@
-//! What is known of a table that closes pods, until the API was read.
+//! What is known of the table until the API was read.
+
+use std::collections::BTreeSet;
 
 use crate::table::Pods;
 
-/// A table that closes pods.
+/// The table before the API was read.
 #[derive(Debug, Default)]
 pub(super) struct ClosedTable {
-    /// The pods in it; `None` if the table in the kernel is that of an earlier run.
-    pub(super) pods: Option<Pods>,
-    /// Whether somebody else changed the table since it was looked at.
+    /// The pods that this run has put into it.
+    pub(super) pods: Pods,
+    /// The interfaces of the pods that an earlier run had decided, if the table is of an earlier run:
+    /// their rules stay.
+    pub(super) decided: Option<BTreeSet<String>>,
+    /// Whether another program changed the table since it was looked at.
     pub(super) may_be_gone: bool,
 }
 
 impl ClosedTable {
-    /// A table that was just made, in which all pods are closed.
-    pub(super) fn made() -> Self {
+    /// A table of an earlier run, which has decided the pods with these interfaces.
+    pub(super) fn kept(decided: BTreeSet<String>) -> Self {
         Self {
-            pods: Some(Pods::new()),
-            may_be_gone: false,
+            decided: Some(decided),
+            ..Self::default()
         }
     }
 
-    /// Somebody else changed the table.
+    /// Another program changed the table.
     pub(super) fn doubt(&mut self) {
         self.may_be_gone = true;
     }

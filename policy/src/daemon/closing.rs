@@ -1,12 +1,12 @@
-//! Until the API was read: the table of an earlier run stays as it is. Where there is none, all pods are
-//! closed but those that no policy can select and those that have waited long enough.
+//! Until the API was read: pods that an earlier run had decided keep its rules in its table. All others are
+//! closed, except those that no policy can select and those that have waited long enough.
 
 use std::time::Instant;
 
 use tracing::warn;
-use wire::clock::unix_seconds;
 use wire::netlink::Error;
 
+use super::local_pods::PodClock;
 use super::{CLOSED, PolicyDaemon};
 use crate::table::{PodVerdicts, Pods};
 use policy::timeouts::REPLACE_INTERVAL;
@@ -26,28 +26,33 @@ impl PolicyDaemon {
         }
     }
 
-    /// Returns whether somebody else had removed the table.
+    /// Returns whether another program had removed the table.
     fn close_again(&mut self) -> Result<bool, Error> {
         let is_gone = self.closed.may_be_gone && !self.table.does_stand()?;
         self.closed.may_be_gone = false;
-        let pods = self.closed_pods();
-        let is_other = self.closed.pods.as_ref().is_some_and(|it| *it != pods);
         if is_gone {
             warn!("the table is gone: all pods are closed until their policies are known");
+            self.closed.decided = None;
         }
-        if is_gone || is_other {
+        let pods = self.closed_pods();
+        if is_gone || pods != self.closed.pods {
             // If this fails, it is tried again.
             self.closed.may_be_gone = true;
-            self.table.close(&pods)?;
+            if self.closed.decided.is_some() {
+                self.table.add_pods(&self.closed.pods, &pods)?;
+            } else {
+                self.table.close(&pods)?;
+            }
             self.closed.may_be_gone = false;
-            self.closed.pods = Some(pods);
+            self.closed.pods = pods;
         }
         Ok(is_gone)
     }
 
-    /// What the API has said so far is not looked at: policies may be missing.
+    /// The pods that have no rules of an earlier run. What the API has said so far is not looked at:
+    /// policies may be missing.
     fn closed_pods(&self) -> Pods {
-        let now = unix_seconds();
+        let now = PodClock::now();
         let verdicts = |id: &str| {
             if self.is_opened(id, CLOSED, now) {
                 PodVerdicts::OPEN
@@ -59,6 +64,10 @@ impl PolicyDaemon {
         let all = all.map(|pod| (pod.id.clone(), verdicts(&pod.id)));
         let open = self.pods.unselectable();
         let open = open.map(|interface| (interface.to_owned(), PodVerdicts::OPEN));
-        all.chain(open).collect()
+        let is_decided = |id: &String| {
+            let decided = self.closed.decided.as_ref();
+            decided.is_some_and(|it| it.contains(id))
+        };
+        all.chain(open).filter(|(id, _)| !is_decided(id)).collect()
     }
 }

@@ -174,7 +174,7 @@ fn is_denied(ruleset: &Ruleset, entry: &ConntrackEntry) -> bool {
     !ends.iter().any(is_undecided) && !ruleset.verdict(&connection).is_allowed()
 }
 
-/// Whether a connection is one of a pod that is gone, and whose address nobody has got since.
+/// Whether a connection is one of a pod that is gone, and whose address is of no pod since.
 fn is_left(ruleset: &Ruleset, freed: &BTreeSet<IpAddr>, entry: &ConntrackEntry) -> bool {
     let connection = connection(entry);
     let mut ends = [connection.source, connection.destination].into_iter();

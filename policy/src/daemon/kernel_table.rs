@@ -1,5 +1,7 @@
 //! The table in the kernel.
 
+use std::collections::BTreeSet;
+
 use policy::rules::{Change, Ruleset};
 use wire::netlink::Error;
 use wire::nft::{NftCommand, NftMonitor, NftSocket, RuleCounter};
@@ -33,7 +35,7 @@ impl KernelTable {
         self.pods.is_none()
     }
 
-    /// Forgets its content: somebody else changed it, or it does not belong to the rules.
+    /// Forgets its content: another program changed it, or it does not belong to the rules.
     pub(super) fn forget(&mut self) {
         self.pods = None;
     }
@@ -48,6 +50,18 @@ impl KernelTable {
     pub(super) fn close(&mut self, pods: &Pods) -> Result<(), Error> {
         let table = whole_table(&Ruleset::default(), pods);
         self.socket.apply(&table.replace_commands(), None)
+    }
+
+    /// The interfaces of the pods that the table has decided, of whichever run; none if it is not there.
+    pub(super) fn decided(&mut self) -> Result<BTreeSet<String>, Error> {
+        let listing = self.socket.table(&table::table_id())?.0;
+        Ok(listing.map(|it| table::decided(&it)).unwrap_or_default())
+    }
+
+    /// Brings the pods that this run has put into the table of an earlier run from `before` to `after`.
+    pub(super) fn add_pods(&mut self, before: &Pods, after: &Pods) -> Result<(), Error> {
+        let commands = change_commands(&Ruleset::default(), &Change::default(), before, after);
+        self.socket.apply(&commands, None)
     }
 
     /// Replaces the whole table in one transaction.

@@ -8,11 +8,21 @@ use ipam::{Allocation, AllocationChange};
 use policy::cluster::LedgerPod;
 use policy::compile::PolicyEvent;
 use policy::rules::PodName;
+use wire::clock::{since_boot, unix_seconds};
 use wire::pod_link::host_interface_name;
 
 /// The attachments of this node, by host interface.
 #[derive(Debug, Default)]
 pub(super) struct AttachedPods(BTreeMap<String, AttachedPod>);
+
+/// What ages of pods are reckoned with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PodClock {
+    /// The wall clock, in seconds since 1970.
+    unix_seconds: u64,
+    /// For how many seconds the machine runs.
+    since_boot: u64,
+}
 
 #[derive(Debug)]
 struct AttachedPod {
@@ -22,6 +32,16 @@ struct AttachedPod {
     addresses: BTreeSet<IpAddr>,
     /// When it got its addresses, in seconds since 1970.
     since: u64,
+}
+
+impl PodClock {
+    /// The time.
+    pub(super) fn now() -> Self {
+        Self {
+            unix_seconds: unix_seconds(),
+            since_boot: since_boot().unwrap_or_default().as_secs(),
+        }
+    }
 }
 
 impl AttachedPods {
@@ -67,10 +87,12 @@ impl AttachedPods {
             .map(|(interface, _)| interface.as_str())
     }
 
-    /// For how long a pod has had its addresses; `now` in seconds since 1970.
-    pub(super) fn age(&self, interface: &str, now: u64) -> Option<Duration> {
+    /// For how long a pod has had its addresses, in whole seconds. As the ledger ends with the boot,
+    /// that is not longer than the machine runs: a clock that is set after the boot opens no pod.
+    pub(super) fn age(&self, interface: &str, now: PodClock) -> Option<Duration> {
         let since = self.0.get(interface)?.since;
-        Some(Duration::from_secs(now.saturating_sub(since)))
+        let age = now.unix_seconds.saturating_sub(since);
+        Some(Duration::from_secs(age.min(now.since_boot)))
     }
 }
 

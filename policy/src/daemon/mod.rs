@@ -21,7 +21,6 @@ use policy::compile::{Engine, PolicyEvent};
 use policy::rules::{Change, LocalAddress, PodChain};
 use policy::watch::WatchUpdate;
 use tracing::{error, info, warn};
-use wire::clock::unix_seconds;
 use wire::netlink::Error;
 use wire::nft::NftMonitor;
 use wire::paths::POLICY_READY;
@@ -32,7 +31,7 @@ use self::cut::{ConnectionCutter, may_deny};
 use self::denials::DenialLog;
 use self::kernel_table::KernelTable;
 use self::ledgers::LedgerChange;
-use self::local_pods::AttachedPods;
+use self::local_pods::{AttachedPods, PodClock};
 use crate::config::Config;
 use crate::lock;
 use crate::table::{PodVerdicts, Pods};
@@ -67,12 +66,13 @@ impl PolicyDaemon {
     pub(crate) fn start(config: Config) -> Result<Self, crate::error::Error> {
         let mut table = KernelTable::open()?;
         table.probe().map_err(crate::error::Error::Kernel)?;
-        let mut closed = ClosedTable::default();
-        if !table.does_stand()? {
-            closed = ClosedTable::made();
+        let closed = if table.does_stand()? {
+            ClosedTable::kept(table.decided()?)
+        } else {
             table.close(&Pods::new())?;
             info!("the table was not there: all pods are closed until their policies are known");
-        }
+            ClosedTable::default()
+        };
         lock::mark_ready()?;
         let now = Instant::now();
         Ok(Self {
@@ -232,7 +232,7 @@ impl PolicyDaemon {
         }
     }
 
-    /// Somebody else changed the table, or may have.
+    /// Another program changed the table, or may have.
     fn table_changed(&mut self, program: &str) {
         self.closed.doubt();
         if !self.table.is_unknown() {
@@ -245,7 +245,7 @@ impl PolicyDaemon {
     fn pod_verdicts(&self) -> Pods {
         let cluster = self.engine.cluster();
         let ruleset = self.engine.ruleset();
-        let now = unix_seconds();
+        let now = PodClock::now();
         let of_pod = |pod: &policy::cluster::LedgerPod| {
             let held = pod.addresses.iter().find(|address| {
                 let holder = cluster.local().holder(**address);
@@ -267,7 +267,7 @@ impl PolicyDaemon {
     }
 
     /// Whether an undecided pod is open because it has waited long enough.
-    fn is_opened(&self, interface: &str, verdicts: PodVerdicts, now: u64) -> bool {
+    fn is_opened(&self, interface: &str, verdicts: PodVerdicts, now: PodClock) -> bool {
         let age = self.pods.age(interface, now);
         let limit = self.config.fail_open_after;
         verdicts == CLOSED && limit.zip(age).is_some_and(|(limit, age)| age >= limit)
@@ -276,13 +276,13 @@ impl PolicyDaemon {
     /// When the next undecided pod is to be opened.
     fn opening_at(&self, now: Instant) -> Option<Instant> {
         let limit = self.config.fail_open_after?;
-        let seconds = unix_seconds();
+        let clock = PodClock::now();
         let cluster = self.engine.cluster();
         let waiting = cluster.local().iter().filter_map(|pod| {
             if self.has_read_all && cluster.decide(pod).is_ok() {
                 return None;
             }
-            let left = limit.checked_sub(self.pods.age(&pod.id, seconds)?)?;
+            let left = limit.checked_sub(self.pods.age(&pod.id, clock)?)?;
             (!left.is_zero()).then_some(left)
         });
         // The ages are whole seconds.

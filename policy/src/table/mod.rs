@@ -21,10 +21,10 @@ mod probe;
 mod rules;
 mod whole;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use policy::rules::{ChainId, PodChain, SetId, TrafficDirection};
-use wire::nft::{Element, ElementKey, IpVersion, NftVerdict, TableFamily, TableId};
+use wire::nft::{Element, ElementKey, IpVersion, NftVerdict, TableFamily, TableId, TableListing};
 
 pub(crate) use change::change_commands;
 pub(crate) use counted::{CountedRule, counted_chains, counted_rules};
@@ -119,6 +119,17 @@ pub(crate) fn chain_name(id: ChainId) -> String {
 /// The chain of that name, if it is one of the rules'.
 fn chain_id(name: &str) -> Option<ChainId> {
     name.strip_prefix('c')?.parse().ok().map(ChainId)
+}
+
+/// The interfaces of the pods that a table has decided, for both directions.
+pub(crate) fn decided(table: &TableListing) -> BTreeSet<String> {
+    let [egress, ingress] = TrafficDirection::ALL.map(|direction| {
+        let map = table.sets.get(verdict_map(direction));
+        let elements = map.into_iter().flat_map(|it| &it.elements);
+        let links = elements.filter_map(|it| it.key.link_name());
+        links.collect::<BTreeSet<_>>()
+    });
+    egress.intersection(&ingress).cloned().collect()
 }
 
 /// The name of a set of addresses.

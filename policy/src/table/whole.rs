@@ -1,4 +1,4 @@
-//! The whole table, for the start and after somebody else changed it.
+//! The whole table, for the start and after another program changed it.
 
 use policy::rules::{PeerSet, Ruleset, SetContent, SetElement, SetId, TrafficDirection};
 use wire::IpProtocol;

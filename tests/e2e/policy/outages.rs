@@ -185,3 +185,27 @@ fn pod_is_opened_after_the_configured_time_also_without_the_api_server_since_the
     let near = crate::support::Answering::on(near, &[lab::probe::PORT])?;
     wait_reached(&web, &near.pod, ALL)
 }
+
+#[test]
+fn new_pods_are_opened_in_the_table_of_an_earlier_run_whose_pods_keep_their_rules() -> Result {
+    let cluster = PolicyCluster::configured(1, &serde_json::json!({ "failOpenAfter": "1s" }))?;
+    let node = cluster.node(1);
+    node.start_policy()?;
+    cluster.namespace("shop", &[])?;
+    cluster.policy("shop", "deny", &deny(&["Ingress"]))?;
+    let safe = answering(&cluster, 1, &PodObject::new("shop", "safe", &[]))?;
+    let web = cluster.pod(1, &PodObject::new("shop", "web", &[]))?;
+    wait_reached(&web, &safe.pod, "")?;
+    cluster.cluster.api.stop();
+    node.end_policy(Signal::SIGKILL)?;
+    node.spawn_policy()?;
+    wait_until("an answer", DEADLINE, || node.policy_answers())?;
+
+    let new = cluster.attach(1, &PodObject::new("shop", "new", &[]))?;
+    let new = crate::support::Answering::on(new, &[lab::probe::PORT])?;
+    let stranger = node.add_pod("stranger")?;
+    wait_reached(&web, &new.pod, ALL)?;
+    wait_reached(&stranger, &new.pod, ALL)?;
+    wait_reached(&new.pod, &safe.pod, "")?;
+    wait_reached(&web, &safe.pod, "")
+}

@@ -1,5 +1,6 @@
 //! Keys of sets: addresses, ports or names of links, alone or with something else (a concatenation).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -70,6 +71,14 @@ impl ElementKey {
         match self {
             Self::Address(address) | Self::Endpoint(address, ..) => Some(*address),
             Self::Port(_) | Self::Link(_) | Self::LinkPair(..) => None,
+        }
+    }
+
+    /// The name of its link, if it is one alone.
+    pub fn link_name(&self) -> Option<String> {
+        match self {
+            Self::Link(name) => Some(name.text().into_owned()),
+            _ => None,
         }
     }
 
@@ -204,11 +213,16 @@ impl fmt::Display for ElementKey {
     }
 }
 
+impl LinkName {
+    fn text(&self) -> Cow<'_, str> {
+        let end = self.0.iter().position(|byte| *byte == 0);
+        String::from_utf8_lossy(&self.0[..end.unwrap_or(NAME_LENGTH)])
+    }
+}
+
 impl fmt::Display for LinkName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let end = self.0.iter().position(|byte| *byte == 0);
-        let name = &self.0[..end.unwrap_or(NAME_LENGTH)];
-        write!(f, "\"{}\"", String::from_utf8_lossy(name))
+        write!(f, "\"{}\"", self.text())
     }
 }
 

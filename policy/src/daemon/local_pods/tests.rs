@@ -67,6 +67,30 @@ fn attachments_that_no_policy_can_select_are_told_apart() {
         (String::new(), String::new())
     );
     assert_eq!(pods.unselectable().count(), 2);
-    let interface = pods.unselectable().next().unwrap().to_owned();
-    assert_eq!(pods.age(&interface, 130), Some(Duration::from_secs(30)));
+}
+
+#[test]
+fn pod_is_not_older_than_the_machine_runs() {
+    let mut pods = AttachedPods::default();
+    let event = pods.take(
+        "flatland",
+        true,
+        added("10.244.1.2", allocation("c1", Some("web"))),
+    );
+    let Some(PolicyEvent::LocalPodAdded(LedgerPod { id, .. })) = event else {
+        panic!("{event:?}");
+    };
+    // The allocation is of second 100.
+    for (unix_seconds, since_boot, expected) in [
+        (100, 50, 0),
+        (130, 50, 30),
+        (1_000_000, 50, 50),
+        (10, 50, 0),
+    ] {
+        let now = PodClock {
+            unix_seconds,
+            since_boot,
+        };
+        assert_eq!(pods.age(&id, now), Some(Duration::from_secs(expected)));
+    }
 }

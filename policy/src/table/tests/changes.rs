@@ -98,7 +98,7 @@ fn kernel_takes_everything_that_rules_may_need() {
     });
 }
 
-/// Policies as somebody would write them who wants the kernel to refuse the table.
+/// Policies that are made for the kernel to refuse the table.
 fn hostile() -> Vec<PolicyEvent> {
     let list = |count: usize, item: &dyn Fn(usize) -> String| {
         (0..count).map(item).collect::<Vec<_>>().join(", ")
