@@ -29,8 +29,8 @@ fn shown(parts: &[PortPart]) -> Vec<String> {
             let ranges: Vec<_> = ranges.iter().map(ToString::to_string).collect();
             format!("{protocol} {}", ranges.join(" "))
         }
-        PortPart::Named(ports) => {
-            let names: Vec<_> = ports.iter().map(|it| &*it.name).collect();
+        PortPart::Named(all) => {
+            let names: Vec<_> = all.iter().map(|it| &*it.name).collect();
             format!("names {}", names.join(" "))
         }
     };
