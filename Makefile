@@ -117,9 +117,11 @@ build: setup
 	cargo build $(CARGO_FLAGS) $(AS_RELEASE) $(addprefix --bin ,$(DAEMONS))
 	@# Without the other crates, whose features would bring the client of the Kubernetes API.
 	cargo build --locked --target $(TARGET) $(AS_RELEASE) --package flatland-ipam --bin flatland-claim
-	cargo build $(CARGO_FLAGS) $(AS_PLUGIN) --bin flatland --bin flatland-ipam
+	cargo build $(CARGO_FLAGS) $(AS_PLUGIN) --bin flatland
 	@mkdir -p $(DIST)/bin
-	@install -m 755 $(PLUGIN)/flatland $(PLUGIN)/flatland-ipam $(RELEASE)/flatland-claim $(addprefix $(RELEASE)/,$(DAEMONS)) $(DIST)/bin/
+	@install -m 755 $(PLUGIN)/flatland $(RELEASE)/flatland-claim $(addprefix $(RELEASE)/,$(DAEMONS)) $(DIST)/bin/
+	@# One file with two names: flatland then does the work of flatland-ipam within its own process.
+	@ln -f $(DIST)/bin/flatland $(DIST)/bin/flatland-ipam
 	@cd $(DIST)/bin && for program in $(PROGRAMS); do \
 	    linked=static; \
 	    if LC_ALL=C readelf -lW "$$program" | grep INTERP >/dev/null; then linked=dynamic; fi; \
@@ -171,6 +173,7 @@ bench: build
 	@cargo build $(CARGO_FLAGS) --profile demo --bin bench --bin lab
 	@mkdir -p target/bench/bin
 	@install -m 755 $(addprefix dist/bin/,$(PROGRAMS)) $(PLUGIN)/floor $(PLUGIN)/one-file $(DEMO)/bench $(DEMO)/lab target/bench/bin/
+	@ln -f target/bench/bin/flatland target/bench/bin/flatland-ipam
 	@target/bench/bin/bench $(if $(filter-out 0,$(QUICK)),--quick) $(if $(ONLY),--only '$(ONLY)')
 
 ## conformance: ours and Debian's CNI plugins side by side, by every requirement of the CNI spec
@@ -203,6 +206,8 @@ install:
 	@place() { install -d "$$3" && install -m "$$1" "$$2" "$$3/.$$4.new" && mv -f "$$3/.$$4.new" "$$3/$$4" && echo "$$3/$$4"; }; \
 	share='$(DESTDIR)$(PREFIX)/share'; \
 	for plugin in $(PLUGINS); do place 755 "dist/bin/$$plugin" '$(DESTDIR)$(CNI_BIN)' "$$plugin"; done; \
+	ln -f '$(DESTDIR)$(CNI_BIN)/flatland' '$(DESTDIR)$(CNI_BIN)/.flatland-ipam.new'; \
+	mv -f '$(DESTDIR)$(CNI_BIN)/.flatland-ipam.new' '$(DESTDIR)$(CNI_BIN)/flatland-ipam'; \
 	for daemon in $(DAEMONS); do place 755 "dist/bin/$$daemon" '$(DESTDIR)$(PREFIX)/bin' "$$daemon"; done; \
 	for page in docs/man/*.8; do place 644 "$$page" "$$share/man/man8" "$${page##*/}"; done; \
 	place 644 conf/completions/routed.bash "$$share/bash-completion/completions" routed; \

@@ -19,7 +19,8 @@ fi
 mount -t tmpfs none /run
 mkdir -p /run/netns /run/bin /run/state
 mount --bind /run/state /var/lib
-cp "$bin"/{flatland,flatland-ipam,flatland-claim,floor} /run/bin
+cp "$bin"/{flatland,flatland-claim,floor} /run/bin
+ln /run/bin/flatland /run/bin/flatland-ipam
 ip link set lo up
 ip link add uplink type veth peer name switch
 ip address add 192.168.1.11/24 dev uplink

@@ -54,6 +54,7 @@ tarball() {
     name=flatland-$version-linux-${architecture[$processor]}
     mkdir -p "$work/$name"/{bin,man,completions}
     install -m 755 "dist/${architecture[$processor]}/bin"/* "$work/$name/bin/"
+    ln -f "$work/$name/bin/flatland" "$work/$name/bin/flatland-ipam"
     install -m 644 docs/man/*.8 "$work/$name/man/"
     install -m 644 conf/completions/* "$work/$name/completions/"
     install -m 644 conf/10-flatland.conflist conf/single-node.conflist conf/networkd.conf conf/routed.service \

@@ -32,6 +32,6 @@ pub use ledger::request::AddressRequest;
 pub use ledger::unavailable::Unavailable;
 pub use ledger::usage::SubnetUsage;
 pub use ledger::{Ledger, LockedLedger};
-pub use plugin::Plugin;
+pub use plugin::{ABOUT, Plugin};
 pub use runtime::since_boot;
 pub use timeouts::MIN_COOL_DOWN;

@@ -14,35 +14,35 @@ use crate::apply::{
 };
 use crate::error::{self, kernel};
 use crate::node::{self, NodeProperties};
-use crate::policy;
 use crate::requested_mac;
 use crate::result::{chain_result, dns};
 use crate::wiring::{Wiring, WiringInput};
+use crate::{ipam, policy};
 
 /// Attaches the pod and returns the result. The veth pair does not depend on the addresses: it is
-/// created while the IPAM plugin runs.
+/// created while the IPAM plugin runs, if that is another program.
 pub(crate) fn add(call: &Call) -> Result<Success, Error> {
     let config = PluginConfig::parse(&call.config)?;
     let netns = error::open_pod(call.environment.netns()?)?;
     let mac = requested_mac::mac(call)?;
     let previous = call.prev_result()?;
-    let ipam = Delegate::find(call, &config.ipam_type)?;
+    let ipam = ipam::find(call, &config.ipam_type)?;
     policy::require_rules(&config)?;
     let _lock = lock_attachment(call)?;
     let running = ipam.start(call, CniCommand::Add)?;
 
     let prepare = || PreparedAdd::new(call, &config, &netns, mac);
-    let prepared = prepare();
+    let prepared = (!running.has_failed()).then(prepare);
     let given = match running.result(call.version) {
         Ok(given) => given,
         Err(error) => return Err(ipam_refused(roll_back_pair(error, prepared), call, &ipam)),
     };
     let attached = match prepared {
         // An ADD that was killed may have left this pair.
-        Err(failed) if failed.error.code == code::ALREADY_ATTACHED => remove_unclaimed(call)
+        Some(Err(failed)) if failed.error.code == code::ALREADY_ATTACHED => remove_unclaimed(call)
             .map_err(WiringFailure::from)
             .and_then(|()| prepare()),
-        prepared => prepared,
+        prepared => prepared.unwrap_or_else(prepare),
     }
     .and_then(|prepared| prepared.attach(&given));
     match attached {
@@ -66,10 +66,11 @@ fn lock_attachment(call: &Call) -> Result<AddLock, Error> {
 }
 
 /// Rolls back what was created while the IPAM plugin ran, because of its `error`.
-fn roll_back_pair(error: Error, prepared: Result<PreparedAdd<'_>, WiringFailure>) -> Error {
+fn roll_back_pair(error: Error, prepared: Option<Result<PreparedAdd<'_>, WiringFailure>>) -> Error {
     match prepared {
-        Ok(mut prepared) => prepared.roll_back(error).error,
-        Err(failed) => {
+        None => error,
+        Some(Ok(mut prepared)) => prepared.roll_back(error).error,
+        Some(Err(failed)) => {
             let more = format!("making the interface failed too: {}", failed.error);
             with_details(error, &more)
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use wire::cni::{Attachment, Call, Delegate, Error, IpConfig, Success, code};
+use wire::cni::{Attachment, Call, Error, IpConfig, Success, code};
 use wire::conf::PluginConfig;
 use wire::netlink::{self, NetlinkSocket, PolicyRule, Route, RouteKind};
 use wire::{pod_link, spoof_guard, sysctl};
@@ -13,7 +13,7 @@ use crate::drift::{Expected, Observed, ObservedEnd, compare, pod_interface};
 use crate::error::{self, kernel};
 use crate::spoof_guard::SpoofGuard;
 use crate::wiring::{Wiring, WiringInput, gateway_of};
-use crate::{node, requested_mac};
+use crate::{ipam, node, requested_mac};
 
 /// Reports all differences in one error.
 pub(crate) fn check(call: &Call) -> Result<(), Error> {
@@ -42,7 +42,7 @@ pub(crate) fn check(call: &Call) -> Result<(), Error> {
     let expected = Expected::new(wiring, &ours);
     let observed = observe(&expected.wiring, &mut host, &mut pod)
         .map_err(|error| kernel(&format!("looking at {attachment}"), &error))?;
-    let reserved = Delegate::find(call, &config.ipam_type)?.check(call);
+    let reserved = ipam::find(call, &config.ipam_type)?.check(call);
     combine_findings(attachment, compare(&expected, &observed), reserved)
 }
 

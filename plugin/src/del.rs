@@ -5,13 +5,13 @@
 
 use std::path::Path;
 
-use wire::cni::{Call, CniCommand, Delegate, Error, RunningDelegate};
+use wire::cni::{Call, CniCommand, Error, RunningDelegate};
 use wire::conf;
 use wire::netlink::{Link, NetlinkSocket};
 
 use crate::error::{self, kernel};
 use crate::wiring::is_pair;
-use crate::{deferred_delete, node};
+use crate::{deferred_delete, ipam, node};
 
 /// Detaches the pod. The routes go first, with the interface; only then are the addresses freed, so
 /// that no address is allocated again while packets for it still reach the old pod. The IPAM plugin
@@ -20,11 +20,11 @@ pub(crate) fn del(call: &Call) -> Result<(), Error> {
     let mut host =
         NetlinkSocket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
     let disabled = disable_host_end(call, &mut host)?;
-    let ipam = conf::ipam_of(&call.config).and_then(|ipam| Delegate::find(call, &ipam));
+    let ipam = conf::ipam_of(&call.config).and_then(|ipam| ipam::find(call, &ipam));
     let running = ipam.as_ref().map(|ipam| ipam.start(call, CniCommand::Del));
     let finished = finish_removal(call, &mut host, disabled.as_ref());
     let freed = match running {
-        Ok(running) => running.and_then(RunningDelegate::finish).map(drop),
+        Ok(running) => running.and_then(RunningDelegate::finish),
         Err(error) => Err(error.clone()),
     };
     finished.and(freed)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::thread;
 
-use wire::cni::{Attachment, Call, Delegate, Error};
+use wire::cni::{Attachment, Call, Error};
 use wire::conf::PluginConfig;
 use wire::netlink::{self, Link, NetlinkSocket};
 use wire::pod_link::is_orphan;
@@ -11,8 +11,8 @@ use wire::timeouts::MIN_ORPHAN_AGE;
 use wire::{add_lock, pod_link};
 
 use crate::apply::with_details;
-use crate::deferred_delete;
 use crate::error::kernel;
+use crate::{deferred_delete, ipam};
 
 /// How often links are listed on a node whose links change all the time. What GC is about was there
 /// before and is in one of the listings.
@@ -43,8 +43,8 @@ pub(crate) fn gc(call: &Call) -> Result<(), Error> {
     let doing = "deleting interfaces that are out of use";
     let destroyed = deferred_delete::destroy(&mut host);
     failures.extend(destroyed.err().map(|error| kernel(doing, &error)));
-    let freed = Delegate::find(call, &config.ipam_type)
-        .and_then(|ipam| ipam.gc(&call.with_more_valid(&kept)));
+    let freed =
+        ipam::find(call, &config.ipam_type).and_then(|ipam| ipam.gc(&call.with_more_valid(&kept)));
     failures.extend(freed.err());
     combine(failures)
 }

@@ -1,5 +1,8 @@
 //! `flatland`: the CNI plugin. A veth pair into the pod's network namespace and a host route to
 //! the pod; the addresses come from the IPAM plugin named in the configuration.
+//!
+//! Run under the name `flatland-ipam` it is that plugin: both are one file, so that one process does the
+//! work of a call.
 
 mod add;
 mod apply;
@@ -9,6 +12,7 @@ mod del;
 mod drift;
 mod error;
 mod gc;
+mod ipam;
 mod ipv6;
 mod node;
 mod policy;
@@ -37,33 +41,52 @@ on standard input and the CNI_* variables (see README.md, \"Trying the plugin by
     CNI_PATH=/opt/cni/bin flatland < one.conf
 Exit status: 0, or 1 with an error as JSON on standard output. See also flatland(8).";
 
+#[derive(Debug)]
 struct Flatland;
 
 impl Program for Flatland {
     fn add(&self, call: &Call) -> Result<Success, Error> {
-        add::add(call)
+        match ipam::behind_wrapper(call) {
+            Some(ipam) => ipam.add(call),
+            None => add::add(call),
+        }
     }
 
     fn del(&self, call: &Call) -> Result<(), Error> {
-        del::del(call)
+        match ipam::behind_wrapper(call) {
+            Some(ipam) => ipam.del(call),
+            None => del::del(call),
+        }
     }
 
     fn check(&self, call: &Call) -> Result<(), Error> {
-        check::check(call)
+        match ipam::behind_wrapper(call) {
+            Some(ipam) => ipam.check(call),
+            None => check::check(call),
+        }
     }
 
     fn gc(&self, call: &Call) -> Result<(), Error> {
-        gc::gc(call)
+        match ipam::behind_wrapper(call) {
+            Some(ipam) => ipam.gc(call),
+            None => gc::gc(call),
+        }
     }
 
     fn status(&self, call: &Call) -> Result<(), Error> {
-        status::status(call)
+        match ipam::behind_wrapper(call) {
+            Some(ipam) => ipam.status(call),
+            None => status::status(call),
+        }
     }
 }
 
 fn main() -> ExitCode {
     if deferred_delete::is_helper_call() {
         return deferred_delete::run();
+    }
+    if ipam::is_called() {
+        return ipam::run();
     }
     wire::cni::run(ABOUT, &Flatland)
 }

@@ -1,12 +1,12 @@
 //! STATUS: checks whether an ADD would succeed.
 
-use wire::cni::{Call, Delegate, Error, code};
+use wire::cni::{Call, Error, code};
 use wire::conf::PluginConfig;
 use wire::netlink::NetlinkSocket;
 
 use crate::error::kernel;
-use crate::node;
 use crate::policy;
+use crate::{ipam, node};
 
 /// Does the checks of an ADD without changing anything, and runs STATUS of the IPAM plugin.
 pub(crate) fn status(call: &Call) -> Result<(), Error> {
@@ -18,7 +18,7 @@ fn could_add(call: &Call) -> Result<(), Error> {
     let mut host =
         NetlinkSocket::open().map_err(|error| kernel("cannot reach the kernel", &error))?;
     node::describe(&mut host, &config)?;
-    let ipam = Delegate::find(call, &config.ipam_type)?;
+    let ipam = ipam::find(call, &config.ipam_type)?;
     policy::require_rules(&config)?;
     ipam.status(call)
 }

@@ -123,7 +123,7 @@ fn deb_has_programs_pages_and_configuration() {
         "./etc/cni/net.d/",
         "./opt/cni/bin/flatland",
         "./opt/cni/bin/flatland-claim",
-        "./opt/cni/bin/flatland-ipam",
+        "./opt/cni/bin/flatland-ipam link to ./opt/cni/bin/flatland",
         "./usr/lib/systemd/system/routed.service",
         "./usr/sbin/flatland-policy",
         "./usr/sbin/routed",

@@ -208,6 +208,28 @@ fn install_replaces_changed_plugins_atomically() -> Result {
 }
 
 #[test]
+fn install_makes_plugins_that_are_one_file_two_names_of_it() -> Result {
+    let lab = Lab::builder().nodes(1).etcd(0).start()?;
+    let node = lab.node(1);
+    // As files that an image or an archive holds twice.
+    node.run(&["mkdir", "/opt/new"])?;
+    for plugin in ["flatland", "flatland-ipam", "flatland-claim"] {
+        let old = format!("/opt/cni/bin/{plugin}");
+        node.run(&["cp", &old, &format!("/opt/new/{plugin}")])?;
+        node.run(&["rm", &old])?;
+    }
+    let inode = |plugin: &str| node.run(&["stat", "-c", "%i", &format!("/opt/cni/bin/{plugin}")]);
+    let install = ["install", "--conflist", CONFLIST, "--from", "/opt/new"];
+    let printed = node.routed_command(&install)?.success()?;
+    assert_eq!(printed.matches(" installed").count(), 3, "{printed}");
+    assert_eq!(inode("flatland")?, inode("flatland-ipam")?);
+    assert_ne!(inode("flatland")?, inode("flatland-claim")?);
+    let printed = node.routed_command(&install)?.success()?;
+    assert_eq!(printed.matches(" is up to date").count(), 3, "{printed}");
+    Ok(())
+}
+
+#[test]
 fn install_with_bad_conflist_or_missing_plugin_does_nothing() -> Result {
     let lab = Lab::builder().nodes(1).etcd(0).start()?;
     let node = lab.node(1);

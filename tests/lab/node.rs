@@ -44,7 +44,6 @@ impl Node {
         let machine = Machine::boot(lab, name, plug, keep)?;
         for (program, path) in [
             ("flatland", "/opt/cni/bin/flatland"),
-            ("flatland-ipam", "/opt/cni/bin/flatland-ipam"),
             ("flatland-claim", "/opt/cni/bin/flatland-claim"),
             ("routed", "/opt/flatland/routed"),
             ("flatland-policy", "/opt/flatland/flatland-policy"),
@@ -52,6 +51,8 @@ impl Node {
         ] {
             machine.install(&program_under_test(program)?, path)?;
         }
+        // As `make build` makes them: one file with two names.
+        machine.run(&["ln", "/opt/cni/bin/flatland", "/opt/cni/bin/flatland-ipam"])?;
         let conflist = format!("{conflist:#}\n");
         machine.write(CONFLIST, &conflist)?;
         Ok(Self {

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::{paths, state_file};
@@ -25,6 +25,25 @@ pub fn replace_with(path: &Path, content: &[u8], mode: u32) -> io::Result<bool> 
     }
     paths::make_folder(folder_of(path))?;
     write_with(path, content, mode)?;
+    Ok(true)
+}
+
+/// Makes `path` another name of the file `target`, which is in the same file system, and replaces what is
+/// there. Returns `false` if it was so already.
+pub fn replace_with_link(path: &Path, target: &Path) -> io::Result<bool> {
+    let inode = |path: &Path| fs::symlink_metadata(path).map(|it| (it.dev(), it.ino()));
+    if inode(path).ok() == Some(inode(target)?) {
+        return Ok(false);
+    }
+    let temporary = temporary(path).ok_or(io::ErrorKind::InvalidFilename)?;
+    state_file::remove(&temporary)?;
+    fs::hard_link(target, &temporary)?;
+    if let Err(error) = fs::rename(&temporary, path) {
+        // The first error is the one to report.
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
+    File::open(folder_of(path))?.sync_all()?;
     Ok(true)
 }
 

@@ -122,9 +122,12 @@ fn install(args: &InstallArgs) -> Result<String, CommandError> {
         .chain(programs)
         .map(|file| file.read().map(|content| (file, content)))
         .collect::<Result<_, _>>()?;
-    let files = read.iter().map(|(file, content)| file.write(content));
+    let written = read.iter().enumerate().map(|(index, (file, content))| {
+        let same = read[..index].iter().find(|it| it.1 == *content);
+        file.write(content, same.map(|(before, _)| before))
+    });
     let output = InstallOutput {
-        files: files.collect::<Result<_, _>>()?,
+        files: written.collect::<Result<_, _>>()?,
         settings: turn_forwarding_on(&conflist)?,
         missing: missing_programs(&args.cni_bin, &conflist),
     };
@@ -154,9 +157,17 @@ impl InstallFile {
         Err(CommandError::new(1, text))
     }
 
-    /// Replaces the file atomically: a plugin that is running keeps the old one.
-    fn write(&self, content: &[u8]) -> Result<InstalledFile, CommandError> {
-        let changed = atomic_file::replace_with(&self.to, content, self.mode).map_err(|error| {
+    /// Replaces the file atomically: a plugin that is running keeps the old one. A program that is the
+    /// `same` as one that was installed before becomes another name of it: `flatland` then does the work
+    /// of `flatland-ipam` itself. Where the file system has no such links, it is a file of its own.
+    fn write(&self, content: &[u8], same: Option<&Self>) -> Result<InstalledFile, CommandError> {
+        let same = same.filter(|same| (same.mode, self.mode) == (PROGRAM_MODE, PROGRAM_MODE));
+        let linked = same.and_then(|same| atomic_file::replace_with_link(&self.to, &same.to).ok());
+        let written = match linked {
+            Some(changed) => Ok(changed),
+            None => atomic_file::replace_with(&self.to, content, self.mode),
+        };
+        let changed = written.map_err(|error| {
             let text = format!("cannot install {}: {error}", self.to.display());
             CommandError::new(1, text)
         })?;

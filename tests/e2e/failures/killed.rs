@@ -13,8 +13,18 @@ use crate::support::{FaultInjection, UnattachedPod, lab, wrap_ipam};
 fn add_killed_at_any_call_is_fully_removed_by_del() -> Result {
     let lab = lab()?;
     let case = UnattachedPod::new(&lab)?;
-    // The system calls with effects outside of the process: netlink, files, pipes, the IPAM plugin.
-    for call in ["sendto", "recvfrom", "open", "read", "write", "wait4"] {
+    // The system calls with effects outside of the process: netlink, files, pipes.
+    let calls = [
+        "sendto", "recvfrom", "open", "read", "write", "symlink", "linkat",
+    ];
+    kill_at_each(&case, &calls)?;
+    // The IPAM plugin as a process of its own.
+    wrap_ipam(case.node, "exec $REAL")?;
+    kill_at_each(&case, &["sendto", "read", "write", "wait4"])
+}
+
+fn kill_at_each(case: &UnattachedPod<'_>, calls: &[&str]) -> Result {
+    for call in calls {
         let cut = |number| format!("{call}:signal=KILL:when={number}");
         case.each_add(cut, |cut, _| {
             case.runtime.del(case.pod.target(), None)?;
@@ -115,7 +125,9 @@ fn del_or_gc_killed_at_any_call_is_completed_by_the_next() -> Result {
             "DEL" => runtime.del(target, None),
             _ => runtime.gc(&[]),
         };
-        for name in ["sendto", "recvfrom", "open", "read", "write", "wait4"] {
+        for name in [
+            "sendto", "recvfrom", "open", "read", "write", "rename", "unlink",
+        ] {
             for number in 1.. {
                 let cut = format!("{name}:signal=KILL:when={number}");
                 let pod = node.sandbox("a")?;

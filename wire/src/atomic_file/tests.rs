@@ -65,3 +65,20 @@ fn symbolic_link_is_replaced_and_its_target_kept() {
     assert!(fs::symlink_metadata(&path).unwrap().is_file());
     assert_eq!(fs::read(&target).unwrap(), b"same");
 }
+
+#[test]
+fn link_replaces_what_is_there_and_stays_if_it_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let [target, other] = ["target", "other"].map(|name| folder.path().join(name));
+    fs::write(&target, "new").unwrap();
+    fs::write(&other, "old").unwrap();
+    assert!(replace_with_link(&other, &target).unwrap());
+    assert_eq!(fs::read(&other).unwrap(), b"new");
+    assert!(!replace_with_link(&other, &target).unwrap());
+    // A new target leaves the other name with the old content.
+    assert!(replace_with(&target, b"newer", 0o755).unwrap());
+    assert_eq!(fs::read(&other).unwrap(), b"new");
+    assert!(replace_with_link(&other, &target).unwrap());
+    assert_eq!(fs::read(&other).unwrap(), b"newer");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}

@@ -1,5 +1,6 @@
 //! One call of a plugin: environment and configuration, with the checks that every plugin needs.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
@@ -49,6 +50,16 @@ impl Call {
             version,
             config,
         })
+    }
+
+    /// The same call with another command.
+    pub(super) fn with_command(&self, command: CniCommand) -> Cow<'_, Self> {
+        if command == self.environment.command {
+            return Cow::Borrowed(self);
+        }
+        let mut call = self.clone();
+        call.environment.command = command;
+        Cow::Owned(call)
     }
 
     /// The result of the previous plugin, or of ADD; `None` if the runtime gave none.

@@ -18,7 +18,7 @@ pub use args::Args;
 pub use attachment::Attachment;
 pub use call::Call;
 pub(crate) use call::{network_of, version_of};
-pub use delegate::{Delegate, HelperOutcome, RunningDelegate};
+pub use delegate::{Delegate, HelperOutcome, LinkedPlugin, RunningDelegate};
 pub use environment::{CniCommand, Environment};
 pub use error::{Error, code};
 pub use program::{Program, run};

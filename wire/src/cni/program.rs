@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fmt;
 use std::io::{self, IsTerminal, Read, Write};
 use std::process::ExitCode;
 
@@ -11,7 +12,7 @@ use super::call::{decode, version_of};
 use super::{Call, CniCommand, CniVersion, Environment, Error, Success, code};
 
 /// A CNI plugin. Verbs that it does not implement return code 4.
-pub trait Program {
+pub trait Program: fmt::Debug {
     /// ADD.
     fn add(&self, call: &Call) -> Result<Success, Error>;
 
@@ -150,22 +151,26 @@ fn dispatch(
     config: Result<Value, Error>,
     version: CniVersion,
 ) -> Result<Option<Value>, Error> {
-    let command = environment.command;
-    let call = || Call::with_config(environment, stdin, config?);
-    match command {
-        CniCommand::Version => Ok(Some(json!({
+    if environment.command == CniCommand::Version {
+        return Ok(Some(json!({
             "cniVersion": version.as_str(),
             "supportedVersions": CniVersion::ALL.map(CniVersion::as_str),
-        }))),
-        CniCommand::Add => {
-            let call = call()?;
-            let success = program.add(&call)?;
-            Ok(Some(success.render(call.version)))
-        }
-        CniCommand::Del => program.del(&call()?).map(|()| None),
-        CniCommand::Check => program.check(&call()?).map(|()| None),
-        CniCommand::Gc => program.gc(&call()?).map(|()| None),
-        CniCommand::Status => program.status(&call()?).map(|()| None),
+        })));
+    }
+    let call = Call::with_config(environment, stdin, config?)?;
+    let result = call_verb(program, &call)?;
+    Ok(result.map(|success| success.render(call.version)))
+}
+
+/// Calls the verb of a call, which is not VERSION; ADD has a result.
+pub(super) fn call_verb(program: &dyn Program, call: &Call) -> Result<Option<Success>, Error> {
+    match call.environment.command {
+        CniCommand::Add => program.add(call).map(Some),
+        CniCommand::Del => program.del(call).map(|()| None),
+        CniCommand::Check => program.check(call).map(|()| None),
+        CniCommand::Gc => program.gc(call).map(|()| None),
+        CniCommand::Status => program.status(call).map(|()| None),
+        CniCommand::Version => Err(program.unsupported(CniCommand::Version)),
     }
 }
 

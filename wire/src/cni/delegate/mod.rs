@@ -1,4 +1,7 @@
 //! Delegation: finding and running another plugin (SPEC.md, section 4, "Plugin Delegation").
+//!
+//! A plugin that is the very file of this process is called within it: a second process would be most
+//! of what a call takes beside the kernel's work.
 
 use std::env;
 use std::ffi::OsStr;
@@ -11,7 +14,8 @@ use std::process::{self, Stdio};
 use nix::errno::Errno;
 use serde_json::Value;
 
-use crate::cni::{Call, CniCommand, Error, Success, code};
+use crate::cni::program::call_verb;
+use crate::cni::{Call, CniCommand, Error, Program, Success, code};
 use crate::text;
 
 mod running;
@@ -62,18 +66,36 @@ impl From<Result<(), Error>> for HelperOutcome {
     }
 }
 
+/// A plugin that this program is as well, if it is run under that name.
+#[derive(Debug, Clone, Copy)]
+pub struct LinkedPlugin {
+    /// The name.
+    pub name: &'static str,
+    /// The plugin.
+    pub program: &'static dyn Program,
+}
+
 /// A plugin in `CNI_PATH`, or a helper program of the calling plugin.
 #[derive(Debug)]
 pub struct Delegate {
-    path: PathBuf,
     name: String,
+    kind: DelegateKind,
+}
+
+#[derive(Debug)]
+enum DelegateKind {
+    /// Another file.
+    Other(PathBuf),
+    /// The file of this process.
+    Linked(&'static dyn Program),
 }
 
 impl Delegate {
     /// Searches the folders of `CNI_PATH`, in order, for an executable called `plugin`. Code 7 if
     /// the name contains a `/`, nothing is found (the message lists the folders), the file is this
-    /// program itself, or this process was itself run as an IPAM plugin; code 4 without `CNI_PATH`.
-    pub fn find(call: &Call, plugin: &str) -> Result<Self, Error> {
+    /// program itself under another name than that of `linked`, or this process was itself run as an
+    /// IPAM plugin; code 4 without `CNI_PATH`.
+    pub fn find(call: &Call, plugin: &str, linked: LinkedPlugin) -> Result<Self, Error> {
         if plugin.is_empty() || plugin.contains('/') || plugin == "." || plugin == ".." {
             let msg = format!("plugin type {plugin:?} is not the name of a file");
             return Err(Error::new(code::INVALID_CONFIG, msg));
@@ -88,11 +110,23 @@ impl Delegate {
                  CNI_PATH=/opt/cni/bin",
             ));
         }
-        Self::first_in(folders, plugin)?.ok_or_else(|| {
+        let Some((path, is_own)) = first_in(folders, plugin) else {
             let list = list(folders);
             let msg = format!("plugin {plugin} is not in CNI_PATH ({list})");
-            not_found(msg, plugin, folders)
-        })
+            return Err(not_found(msg, plugin, folders));
+        };
+        if is_own && plugin == linked.name {
+            return Ok(Self {
+                name: plugin.to_owned(),
+                kind: DelegateKind::Linked(linked.program),
+            });
+        }
+        Self::other(path, is_own, plugin)
+    }
+
+    /// Whether this process was itself run as an IPAM plugin by `flatland`.
+    pub fn is_one() -> bool {
+        env::var_os(DEPTH).is_some_and(|depth| depth != "0")
     }
 
     /// Searches for a helper program: in the folder of this executable, where both have the same
@@ -104,38 +138,30 @@ impl Delegate {
         let more = call.environment.path.iter();
         let more = more.filter(|folder| own.as_ref() != Some(*folder)).cloned();
         let folders: Vec<_> = own.clone().into_iter().chain(more).collect();
-        Self::first_in(&folders, program)?.ok_or_else(|| {
+        let Some((path, is_own)) = first_in(&folders, program) else {
             let msg = format!("program {program} is in none of {}", list(&folders));
-            not_found(msg, program, &folders)
-        })
+            return Err(not_found(msg, program, &folders));
+        };
+        Self::other(path, is_own, program)
     }
 
-    /// The first executable with that name, unless it is this program itself, under whatever name.
-    fn first_in(folders: &[PathBuf], name: &str) -> Result<Option<Self>, Error> {
-        let candidates = folders.iter().map(|folder| folder.join(name));
-        let mut found = candidates.filter_map(|path| {
-            let file = path.metadata().ok()?;
-            is_executable(&file).then_some((path, file))
-        });
-        let Some((path, file)) = found.next() else {
-            return Ok(None);
-        };
-        let own = fs::metadata(OWN_PROGRAM);
-        if own.is_ok_and(|own| (own.dev(), own.ino()) == (file.dev(), file.ino())) {
+    /// A program that must not be this one, under whatever name.
+    fn other(path: PathBuf, is_own: bool, name: &str) -> Result<Self, Error> {
+        if is_own {
             let msg = format!(
                 "plugin {name} ({}) is the very program that runs it",
                 path.display()
             );
             return Err(Error::new(code::INVALID_CONFIG, msg).advise(RING_ADVICE));
         }
-        Ok(Some(Self {
-            path,
+        Ok(Self {
             name: name.to_owned(),
-        }))
+            kind: DelegateKind::Other(path),
+        })
     }
 
     /// Starts it with our environment, `CNI_COMMAND` set to `command`, and our configuration on its
-    /// standard input. It shares our standard error.
+    /// standard input. It shares our standard error. One that is this very file has ended on return.
     pub fn start<'a>(
         &'a self,
         call: &'a Call,
@@ -150,8 +176,15 @@ impl Delegate {
         command: CniCommand,
         arguments: &[String],
     ) -> Result<RunningDelegate<'a>, Error> {
+        let path = match &self.kind {
+            DelegateKind::Other(path) => path,
+            DelegateKind::Linked(program) => {
+                let outcome = call_verb(*program, &call.with_command(command));
+                return Ok(RunningDelegate::ended(&self.name, outcome));
+            }
+        };
         let depth = next_depth(env::var_os(DEPTH).as_deref(), HELPER_DEPTH)?;
-        let child = process::Command::new(&self.path)
+        let child = process::Command::new(path)
             .args(arguments)
             .env("CNI_COMMAND", command.as_str())
             .env(DEPTH, depth.to_string())
@@ -159,13 +192,13 @@ impl Delegate {
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
-            .map_err(|error| self.not_started(&error))?;
+            .map_err(|error| not_started(path, &error))?;
         Ok(RunningDelegate::new(&self.name, child, &call.stdin))
     }
 
-    /// [`Delegate::start`] and [`RunningDelegate::finish`].
-    pub fn run(&self, call: &Call, command: CniCommand) -> Result<Vec<u8>, Error> {
-        self.start(call, command)?.finish()
+    /// Runs it, and returns what it printed.
+    fn run(&self, call: &Call, command: CniCommand) -> Result<Vec<u8>, Error> {
+        self.start(call, command)?.printed()
     }
 
     /// Runs a helper program with arguments, our environment and our configuration.
@@ -174,7 +207,7 @@ impl Delegate {
             .start_with(call, call.environment.command, arguments)
             .and_then(RunningDelegate::wait)
         {
-            Ok(Exit::Success(_)) => HelperOutcome::Done,
+            Ok(Exit::Printed(_) | Exit::Linked(_)) => HelperOutcome::Done,
             Ok(Exit::Failure(error)) => HelperOutcome::Refused(error),
             Err(error) => HelperOutcome::NoAnswer(error),
         }
@@ -229,21 +262,6 @@ impl Delegate {
         Err(Error::new(code::UNAVAILABLE, msg)
             .advise("take it out of cniVersions in the conflist, or install a newer plugin"))
     }
-
-    fn not_started(&self, error: &io::Error) -> Error {
-        let msg = format!("cannot run {}: {error}", self.path.display());
-        match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::ETXTBSY) => Error::new(code::TRY_AGAIN, msg)
-                .advise("it is being written: install plugins by renaming them into place"),
-            Some(Errno::ENOENT) => Error::new(code::IO, msg)
-                .advise("the file is there: its interpreter or dynamic loader is not"),
-            Some(Errno::ENOEXEC) => Error::new(code::IO, msg)
-                .advise("install the plugin for this machine's architecture"),
-            Some(Errno::EACCES) => Error::new(code::IO, msg)
-                .advise("check its permissions, and that its file system is not mounted noexec"),
-            _ => Error::new(code::IO, msg),
-        }
-    }
 }
 
 /// Whether the plugin is older than the verb. The spec's own library then reports an invalid
@@ -253,6 +271,35 @@ fn is_unknown_verb(error: &Error) -> bool {
         error.code,
         code::INCOMPATIBLE_VERSION | code::UNKNOWN_CONTAINER | code::INVALID_ENVIRONMENT
     )
+}
+
+fn not_started(path: &Path, error: &io::Error) -> Error {
+    let msg = format!("cannot run {}: {error}", path.display());
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ETXTBSY) => Error::new(code::TRY_AGAIN, msg)
+            .advise("it is being written: install plugins by renaming them into place"),
+        Some(Errno::ENOENT) => Error::new(code::IO, msg)
+            .advise("the file is there: its interpreter or dynamic loader is not"),
+        Some(Errno::ENOEXEC) => {
+            Error::new(code::IO, msg).advise("install the plugin for this machine's architecture")
+        }
+        Some(Errno::EACCES) => Error::new(code::IO, msg)
+            .advise("check its permissions, and that its file system is not mounted noexec"),
+        _ => Error::new(code::IO, msg),
+    }
+}
+
+/// The first executable with that name, and whether it is the file of this process.
+fn first_in(folders: &[PathBuf], name: &str) -> Option<(PathBuf, bool)> {
+    let candidates = folders.iter().map(|folder| folder.join(name));
+    let mut found = candidates.filter_map(|path| {
+        let file = path.metadata().ok()?;
+        is_executable(&file).then_some((path, file))
+    });
+    let (path, file) = found.next()?;
+    let own = fs::metadata(OWN_PROGRAM);
+    let is_own = own.is_ok_and(|own| (own.dev(), own.ino()) == (file.dev(), file.ino()));
+    Some((path, is_own))
 }
 
 fn is_executable(file: &Metadata) -> bool {

@@ -19,16 +19,24 @@ const MAX_QUOTED_CHARS: usize = 200;
 #[must_use]
 pub struct RunningDelegate<'a> {
     name: &'a str,
-    child: Child,
-    input: DelegateInput<'a>,
+    state: DelegateState<'a>,
+}
+
+#[derive(Debug)]
+enum DelegateState<'a> {
+    Running(Child, DelegateInput<'a>),
+    /// It was called within this process.
+    Ended(Exit),
 }
 
 /// How a plugin exited.
 #[derive(Debug)]
 pub(super) enum Exit {
     /// What it printed to standard output.
-    Success(Vec<u8>),
-    /// The CNI error that it printed to standard output.
+    Printed(Vec<u8>),
+    /// What it returned within this process: ADD has a result.
+    Linked(Option<Success>),
+    /// Its CNI error.
     Failure(Error),
 }
 
@@ -50,15 +58,34 @@ impl<'a> RunningDelegate<'a> {
         } else {
             DelegateInput::Waiting(pipe, stdin)
         };
-        Self { name, child, input }
+        let state = DelegateState::Running(child, input);
+        Self { name, state }
     }
 
-    /// Waits for its exit and returns its standard output. Its error is passed on with the plugin's
-    /// name in the message; death by signal is code 5, output that is not JSON code 6.
-    pub fn finish(self) -> Result<Vec<u8>, Error> {
+    /// A plugin that was called within this process.
+    pub(super) fn ended(name: &'a str, outcome: Result<Option<Success>, Error>) -> Self {
+        let exit = outcome.map_or_else(Exit::Failure, Exit::Linked);
+        let state = DelegateState::Ended(exit);
+        Self { name, state }
+    }
+
+    /// Whether it is known already that it failed.
+    pub fn has_failed(&self) -> bool {
+        matches!(self.state, DelegateState::Ended(Exit::Failure(_)))
+    }
+
+    /// Waits for its exit. Its error is passed on with the plugin's name in the message; death by
+    /// signal is code 5, output that is not JSON code 6.
+    pub fn finish(self) -> Result<(), Error> {
+        self.printed().map(drop)
+    }
+
+    /// As [`RunningDelegate::finish`], with its standard output.
+    pub(super) fn printed(self) -> Result<Vec<u8>, Error> {
         let name = self.name;
         match self.wait()? {
-            Exit::Success(printed) => Ok(printed),
+            Exit::Printed(printed) => Ok(printed),
+            Exit::Linked(_) => Ok(Vec::new()),
             Exit::Failure(error) => Err(error.within(name)),
         }
     }
@@ -66,7 +93,11 @@ impl<'a> RunningDelegate<'a> {
     /// Waits for its exit and parses the result of ADD, which has `version`.
     pub fn result(self, version: CniVersion) -> Result<Success, Error> {
         let name = self.name;
-        let printed = self.finish()?;
+        let printed = match self.wait()? {
+            Exit::Printed(printed) => printed,
+            Exit::Linked(result) => return Ok(result.unwrap_or_default()),
+            Exit::Failure(error) => return Err(error.within(name)),
+        };
         let json = serde_json::from_slice(&printed).map_err(|_| {
             let msg = format!("{name} did not print a result: {}", excerpt(&printed));
             Error::new(code::DECODING, msg)
@@ -78,10 +109,14 @@ impl<'a> RunningDelegate<'a> {
     /// CNI error on its standard output.
     pub(super) fn wait(self) -> Result<Exit, Error> {
         let name = self.name;
-        let output = communicate(self.child, self.input)
+        let (child, input) = match self.state {
+            DelegateState::Running(child, input) => (child, input),
+            DelegateState::Ended(exit) => return Ok(exit),
+        };
+        let output = communicate(child, input)
             .map_err(|error| Error::new(code::IO, format!("{name}: lost contact: {error}")))?;
         if output.status.success() {
-            return Ok(Exit::Success(output.stdout));
+            return Ok(Exit::Printed(output.stdout));
         }
         if let Some(signal) = output.status.signal() {
             let msg = format!("{name} was killed by signal {signal}");

@@ -15,7 +15,7 @@ const ADD: &[(&str, &str)] = &[
 ];
 
 /// A plugin that records the verb, and fails if the configuration says so.
-#[derive(Default)]
+#[derive(Default, Debug)]
 struct Recorder(RefCell<Vec<String>>);
 
 impl Recorder {

@@ -2,6 +2,33 @@
 
 use super::*;
 
+/// The file of a plugin that is another one than this program's.
+fn program(found: &Delegate) -> &Path {
+    match &found.kind {
+        DelegateKind::Other(path) => path,
+        DelegateKind::Linked(_) => panic!("{found:?}"),
+    }
+}
+
+#[test]
+fn plugin_that_is_the_file_of_this_process_is_called_within_it() {
+    let own = env::current_exe().unwrap();
+    let beside = tempfile::tempdir_in(own.parent().unwrap()).unwrap();
+    fs::hard_link(&own, beside.path().join("linked")).unwrap();
+    let call = call_with_path(vec![beside.path().to_owned()]);
+    let found = find(&call, "linked").unwrap();
+    let result = found.add(&call).unwrap();
+    assert_eq!(result.dns.domain.as_deref(), Some("ADD"));
+    found.del(&call).unwrap();
+    let running = found.start(&call, CniCommand::Check).unwrap();
+    assert!(running.has_failed());
+    let error = running.finish().unwrap_err();
+    assert_eq!(
+        error.msg,
+        "linked: CNI_COMMAND CHECK is not supported by this plugin"
+    );
+}
+
 #[test]
 fn helper_is_found_beside_the_executable() {
     let _turn = Folder::new();
@@ -12,7 +39,7 @@ fn helper_is_found_beside_the_executable() {
     fs::write(&path, "#!/bin/sh\n").unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     let call = call_with_path(vec!["/nowhere".into()]);
-    let found = Delegate::find_helper(&call, &name).map(|found| found.path);
+    let found = Delegate::find_helper(&call, &name).map(|found| program(&found).to_owned());
     fs::remove_file(&path).unwrap();
     assert_eq!(found.unwrap(), path);
 
@@ -35,10 +62,7 @@ fn own_program_is_refused_under_every_name() {
     fs::hard_link(&own, beside.path().join("hard")).unwrap();
     let call = call_with_path(vec![place.to_owned(), beside.path().to_owned()]);
     for name in ["ipam", "chain", "hard"] {
-        for found in [
-            Delegate::find(&call, name),
-            Delegate::find_helper(&call, name),
-        ] {
+        for found in [find(&call, name), Delegate::find_helper(&call, name)] {
             let error = found.unwrap_err();
             assert_eq!(error.code, code::INVALID_CONFIG, "{error}");
             assert!(error.msg.contains(name), "{error}");
@@ -79,14 +103,14 @@ fn first_executable_in_cni_path_is_taken() {
         empty.path().to_owned(),
         folder.path.path().to_owned(),
     ]);
-    let delegate = Delegate::find(&call, "ipam").unwrap();
-    assert_eq!(delegate.path, folder.path.path().join("ipam"));
+    let delegate = find(&call, "ipam").unwrap();
+    assert_eq!(program(&delegate), folder.path.path().join("ipam"));
 }
 
 #[test]
 fn missing_plugin_is_code_7_with_the_folders() {
     let call = call_with_path(vec!["/nonexistent/a".into(), "/nonexistent/b".into()]);
-    let error = Delegate::find(&call, "ipam").unwrap_err();
+    let error = find(&call, "ipam").unwrap_err();
     assert_eq!(error.code, code::INVALID_CONFIG);
     assert!(
         error.msg.contains("(/nonexistent/a, /nonexistent/b)"),
@@ -99,7 +123,7 @@ fn missing_plugin_is_code_7_with_the_folders() {
 fn plugin_without_execute_permission_is_named() {
     let folder = Folder::new();
     folder.write("#!/bin/sh\n", 0o644);
-    let error = Delegate::find(&folder.call(), "ipam").unwrap_err();
+    let error = find(&folder.call(), "ipam").unwrap_err();
     assert_eq!(error.code, code::INVALID_CONFIG);
     assert!(
         error.details.contains("is not an executable file"),
@@ -111,7 +135,7 @@ fn plugin_without_execute_permission_is_named() {
 fn type_that_is_no_file_name_is_code_7() {
     let call = call_with_path(vec!["/".into()]);
     for plugin in ["", ".", "..", "bin/sh", "/bin/sh"] {
-        let error = Delegate::find(&call, plugin).unwrap_err();
+        let error = find(&call, plugin).unwrap_err();
         assert_eq!(error.code, code::INVALID_CONFIG);
         assert!(error.msg.contains(&format!("{plugin:?}")), "{error}");
     }
@@ -119,7 +143,7 @@ fn type_that_is_no_file_name_is_code_7() {
 
 #[test]
 fn missing_cni_path_is_code_4() {
-    let error = Delegate::find(&call_with_path(Vec::new()), "ipam").unwrap_err();
+    let error = find(&call_with_path(Vec::new()), "ipam").unwrap_err();
     assert_eq!(error.code, code::INVALID_ENVIRONMENT);
     assert!(error.msg.contains("CNI_PATH"), "{error}");
 }

@@ -53,8 +53,33 @@ impl Folder {
 
     fn run(&self, command: CniCommand) -> Result<Vec<u8>, Error> {
         let call = self.call();
-        Delegate::find(&call, "ipam")?.run(&call, command)
+        find(&call, "ipam")?.run(&call, command)
     }
+}
+
+/// A plugin that says in its result what it was called for.
+#[derive(Debug)]
+struct Echo;
+
+impl Program for Echo {
+    fn add(&self, call: &Call) -> Result<Success, Error> {
+        let mut success = Success::default();
+        success.dns.domain = Some(call.environment.command.to_string());
+        Ok(success)
+    }
+
+    fn del(&self, call: &Call) -> Result<(), Error> {
+        assert_eq!(call.environment.command, CniCommand::Del);
+        Ok(())
+    }
+}
+
+fn find(call: &Call, name: &str) -> Result<Delegate, Error> {
+    let linked = LinkedPlugin {
+        name: "linked",
+        program: &Echo,
+    };
+    Delegate::find(call, name, linked)
 }
 
 fn call_with_path(path: Vec<PathBuf>) -> Call {
@@ -115,7 +140,7 @@ fn delegate_result_is_parsed() {
         r#"echo '{"cniVersion": "1.0.0", "ips": [{"address": "10.1.2.3/24"}]}'"#,
     );
     let call = folder.call();
-    let success = Delegate::find(&call, "ipam").unwrap().add(&call).unwrap();
+    let success = find(&call, "ipam").unwrap().add(&call).unwrap();
     assert_eq!(success.ips[0].address.to_string(), "10.1.2.3/24");
 }
 
@@ -123,7 +148,7 @@ fn delegate_result_is_parsed() {
 fn del_ignores_the_output_of_the_delegate() {
     let folder = Folder::with_script("echo whatever");
     let call = folder.call();
-    let delegate = Delegate::find(&call, "ipam").unwrap();
+    let delegate = find(&call, "ipam").unwrap();
     delegate.del(&call).unwrap();
 }
 
@@ -132,7 +157,7 @@ fn large_configuration_reaches_delegate_that_prints_first() {
     let folder = Folder::with_script("head -c 300000 /dev/zero; cat");
     let mut call = folder.call();
     call.stdin = vec![b' '; 1 << 20];
-    let delegate = Delegate::find(&call, "ipam").unwrap();
+    let delegate = find(&call, "ipam").unwrap();
     let printed = delegate.run(&call, CniCommand::Add).unwrap();
     assert_eq!(printed.len(), 300_000 + (1 << 20));
 }
@@ -143,7 +168,7 @@ fn delegate_that_reads_no_input_is_no_error() {
     for size in [10, PIPE_CAPACITY, PIPE_CAPACITY + 1, 1 << 20] {
         let mut call = folder.call();
         call.stdin = vec![b' '; size];
-        let delegate = Delegate::find(&call, "ipam").unwrap();
+        let delegate = find(&call, "ipam").unwrap();
         assert_eq!(
             delegate.run(&call, CniCommand::Add).unwrap(),
             b"{}\n",
@@ -195,10 +220,7 @@ fn invalid_result_is_code_6_with_a_short_quote() {
     for (body, quoted) in cases {
         let folder = Folder::with_script(body);
         let call = folder.call();
-        let error = Delegate::find(&call, "ipam")
-            .unwrap()
-            .add(&call)
-            .unwrap_err();
+        let error = find(&call, "ipam").unwrap().add(&call).unwrap_err();
         assert_eq!(error.code, code::DECODING, "{error}");
         assert!(error.msg.starts_with("ipam"), "{error}");
         assert!(error.msg.contains(quoted), "{error}");
@@ -250,7 +272,7 @@ esac"#;
 fn plugin_without_status_and_gc_succeeds() {
     let folder = Folder::with_script(OLD);
     let call = folder.call();
-    let delegate = Delegate::find(&call, "ipam").unwrap();
+    let delegate = find(&call, "ipam").unwrap();
     delegate.status(&call).unwrap();
     delegate.gc(&call).unwrap();
 }
@@ -260,7 +282,7 @@ fn status_of_plugin_without_the_version_is_code_50() {
     let folder = Folder::with_script(OLD);
     let mut call = folder.call();
     call.version = CniVersion::V1_1_0;
-    let delegate = Delegate::find(&call, "ipam").unwrap();
+    let delegate = find(&call, "ipam").unwrap();
     let error = delegate.status(&call).unwrap_err();
     assert_eq!(error.code, code::UNAVAILABLE);
     assert!(
@@ -274,7 +296,7 @@ fn status_of_plugin_without_the_version_is_code_50() {
 fn errors_of_status_gc_and_check_are_passed_on() {
     let folder = Folder::with_script(r#"echo '{"code": 50, "msg": "full"}'; exit 1"#);
     let call = folder.call();
-    let delegate = Delegate::find(&call, "ipam").unwrap();
+    let delegate = find(&call, "ipam").unwrap();
     for error in [
         delegate.status(&call),
         delegate.gc(&call),
