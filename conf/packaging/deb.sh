@@ -40,9 +40,11 @@ mkdir -p "$root/etc/cni/net.d"
 for page in docs/man/*.8; do
     squeeze "$page" "/usr/share/man/man8/${page##*/}.gz"
 done
-place 644 conf/completions/routed.bash /usr/share/bash-completion/completions/routed
-place 644 conf/completions/_routed /usr/share/zsh/vendor-completions/_routed
-place 644 conf/completions/routed.fish /usr/share/fish/vendor_completions.d/routed.fish
+for daemon in routed flatland-policy; do
+    place 644 "conf/completions/$daemon.bash" "/usr/share/bash-completion/completions/$daemon"
+    place 644 "conf/completions/_$daemon" "/usr/share/zsh/vendor-completions/_$daemon"
+    place 644 "conf/completions/$daemon.fish" "/usr/share/fish/vendor_completions.d/$daemon.fish"
+done
 place 644 conf/packaging/debian/copyright /usr/share/doc/flatland/copyright
 squeeze CHANGELOG.md /usr/share/doc/flatland/changelog.gz
 for example in single-node.conflist networkd.conf; do

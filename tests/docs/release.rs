@@ -16,13 +16,14 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const COMMIT_TIME: &str = "1767225600";
 
 /// Files that name the version, with the text before it.
-const NAMES: [(&str, &str); 12] = [
+const NAMES: [(&str, &str); 13] = [
     ("README.md", "\nFlatland "),
     ("docs/operations.md", "  routed     "),
     ("docs/operations.md", "/opt/cni/bin/flatland, all "),
     ("docs/troubleshooting.md", "/opt/cni/bin/flatland, all "),
     ("docs/man/routed.8", "\"flatland "),
     ("docs/man/flatland.8", "\"flatland "),
+    ("docs/man/flatland-policy.8", "\"flatland "),
     ("conf/kubernetes/flatland.yaml", "localhost/flatland:"),
     ("conf/kubernetes/flatland-etcd.yaml", "localhost/flatland:"),
     ("conf/kubernetes/uninstall.yaml", "localhost/flatland:"),
@@ -54,7 +55,7 @@ fn lock_file_has_the_version_of_each_crate_of_ours() {
     // Packages of a registry have a source.
     let packages = lock.split("[[package]]\n").skip(1);
     let ours: Vec<_> = packages.filter(|it| !it.contains("\nsource = ")).collect();
-    assert_eq!(ours.len(), 10, "{ours:?}");
+    assert_eq!(ours.len(), 11, "{ours:?}");
     for package in ours {
         assert!(
             package.contains(&format!("\nversion = \"{VERSION}\"\n")),
@@ -127,7 +128,9 @@ fn deb_has_programs_pages_and_configuration() {
         "./usr/lib/systemd/system/routed.service",
         "./usr/sbin/flatland-policy",
         "./usr/sbin/routed",
+        "./usr/share/bash-completion/completions/flatland-policy",
         "./usr/share/bash-completion/completions/routed",
+        "./usr/share/man/man8/flatland-policy-run.8.gz",
         "./usr/share/man/man8/routed.8.gz",
     ] {
         let line = |line: &&str| line.ends_with(&format!(" {path}"));
