@@ -11,7 +11,7 @@ use daemonkit::http::client;
 use daemonkit::{log, termination};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wire::policy_program::{PolicyAnswer, explain_page};
+use wire::policy_query::{DestinationPort, PolicyAnswer, explain_page};
 
 use crate::config::{Config, PolicyRunArgs};
 use crate::daemon::event_loop;
@@ -113,7 +113,7 @@ pub(crate) struct PolicyExplainArgs {
 
     /// The destination port and its protocol.
     #[arg(long, value_name = "PORT/PROTOCOL", default_value = "80/tcp")]
-    port: String,
+    port: DestinationPort,
 
     #[command(flatten)]
     output: PrintArgs,
@@ -274,7 +274,7 @@ fn render(status: &EnforcementStatus) -> String {
 }
 
 fn explain(args: &PolicyExplainArgs) -> Result<CommandOutput, client::Error> {
-    let page = match explain_page(&args.source, &args.destination, &args.port) {
+    let page = match explain_page(&args.source, &args.destination, args.port) {
         Ok(page) => page,
         Err(why) => return Ok(CommandOutput::failed(why, USAGE)),
     };
