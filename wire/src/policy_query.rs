@@ -27,14 +27,14 @@ pub struct PolicyAnswer {
 
 /// The port to which a connection goes, with its protocol: `5432/tcp`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DestinationPort {
+pub struct ExplainedPort {
     /// From 1 to 65535.
     pub number: u16,
     /// TCP, UDP or SCTP.
     pub protocol: IpProtocol,
 }
 
-impl FromStr for DestinationPort {
+impl FromStr for ExplainedPort {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -55,7 +55,7 @@ impl FromStr for DestinationPort {
     }
 }
 
-impl fmt::Display for DestinationPort {
+impl fmt::Display for ExplainedPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.number, self.protocol)
     }
@@ -66,7 +66,7 @@ impl fmt::Display for DestinationPort {
 ///
 /// # Errors
 /// Which of the pods is neither, in words.
-pub fn explain_page(from: &str, to: &str, port: DestinationPort) -> Result<String, String> {
+pub fn explain_page(from: &str, to: &str, port: ExplainedPort) -> Result<String, String> {
     for pod in [from, to] {
         let is_allowed = |it: char| it.is_ascii_alphanumeric() || "-./:".contains(it);
         if pod.is_empty() || !pod.chars().all(is_allowed) {

@@ -11,7 +11,7 @@ use daemonkit::http::client;
 use daemonkit::{log, termination};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wire::policy_query::{DestinationPort, PolicyAnswer, explain_page};
+use wire::policy_query::{ExplainedPort, PolicyAnswer, explain_page};
 
 use crate::config::{Config, PolicyRunArgs};
 use crate::daemon::event_loop;
@@ -113,7 +113,7 @@ pub(crate) struct PolicyExplainArgs {
 
     /// The destination port and its protocol.
     #[arg(long, value_name = "PORT/PROTOCOL", default_value = "80/tcp")]
-    port: DestinationPort,
+    port: ExplainedPort,
 
     #[command(flatten)]
     output: PrintArgs,

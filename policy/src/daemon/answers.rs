@@ -8,7 +8,7 @@ use policy::api::L4Protocol;
 use policy::compile::Explanation;
 use policy::rules::PodName;
 use tokio::sync::oneshot;
-use wire::policy_query::{DestinationPort, PolicyAnswer};
+use wire::policy_query::{ExplainedPort, PolicyAnswer};
 
 use super::{CLOSED, PolicyDaemon};
 use crate::status::{EnforcementStatus, PolicyCount};
@@ -33,7 +33,7 @@ pub(crate) enum PolicyQuery {
 pub(crate) struct ExplainRequest {
     pub(crate) source: PodReference,
     pub(crate) destination: PodReference,
-    pub(crate) port: DestinationPort,
+    pub(crate) port: ExplainedPort,
 }
 
 /// How a command names a pod.
@@ -61,7 +61,7 @@ impl PolicyDaemon {
         }
         let (source, destination) = (&request.source, &request.destination);
         let (source, destination) = (self.resolve(source)?, self.resolve(destination)?);
-        let DestinationPort { number, protocol } = request.port;
+        let ExplainedPort { number, protocol } = request.port;
         let protocol = L4Protocol::from(protocol.0);
         let explained = self.engine.explain(&source, &destination, protocol, number);
         let explained = explained.map_err(|error| error.to_string())?;

@@ -5,7 +5,7 @@ use clap::Args;
 use daemonkit::FLATLAND_POLICY;
 use daemonkit::http::client;
 use serde::Serialize;
-use wire::policy_query::{DestinationPort, PolicyAnswer, explain_page};
+use wire::policy_query::{ExplainedPort, PolicyAnswer, explain_page};
 
 use super::{CliOutput, CommandError, NetworkArgs, OutputArgs, block_on, severity_word};
 use crate::cli::terminal::{Terminal, Tone};
@@ -31,7 +31,7 @@ pub(crate) struct ExplainArgs {
     ///
     /// It asks flatland-policy, which knows pods on other nodes by NAMESPACE/NAME, too.
     #[arg(long, value_name = "PORT/PROTOCOL")]
-    port: Option<DestinationPort>,
+    port: Option<ExplainedPort>,
 
     #[command(flatten)]
     network: NetworkArgs,
@@ -92,7 +92,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<CliOutput, CommandError> {
 fn ask_policies(
     args: &ExplainArgs,
     held: &HeldAddresses,
-    port: DestinationPort,
+    port: ExplainedPort,
 ) -> Result<Result<PolicyAnswer, String>, CommandError> {
     let known = |pod| held.for_policies(pod).map_err(CommandError::usage);
     let (from, to) = (known(&args.from)?, known(&args.to)?);

@@ -7,8 +7,8 @@ fn port_with_its_protocol_is_read_and_printed_alike() {
         ("1/UDP", 1, IpProtocol::UDP),
         ("65535/sctp", 65535, IpProtocol::SCTP),
     ] {
-        let port: DestinationPort = text.parse().unwrap();
-        assert_eq!(port, DestinationPort { number, protocol }, "{text}");
+        let port: ExplainedPort = text.parse().unwrap();
+        assert_eq!(port, ExplainedPort { number, protocol }, "{text}");
         assert_eq!(port.to_string(), text.to_lowercase());
     }
 }
@@ -33,7 +33,7 @@ fn port_that_is_none_is_refused_with_the_part_that_is_wrong() {
         ("80/", "\"\" is none of tcp, udp and sctp"),
         ("80/tcp/udp", "\"tcp/udp\" is none of tcp, udp and sctp"),
     ] {
-        assert_eq!(text.parse::<DestinationPort>(), Err(expected.to_owned()));
+        assert_eq!(text.parse::<ExplainedPort>(), Err(expected.to_owned()));
     }
 }
 

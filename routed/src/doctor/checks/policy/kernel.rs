@@ -37,15 +37,6 @@ fn trial_table() -> NftTable {
     let version = IpVersion::V4;
     let end = AddressField::Source;
     let name = ToOwned::to_owned;
-    // No interface has a name with a slash.
-    let interface = || name("flat/probe");
-    let sets = vec![
-        NftSet::of_link_pairs("itself", [(interface(), interface())]),
-        NftSet::of_link_verdicts("pods", [(interface(), NftVerdict::Return)]),
-        NftSet::of_addresses("addresses", version, [prefix.addr()]),
-        NftSet::of_endpoints("ports", version, [(prefix.addr(), IpProtocol::SCTP, 1)]),
-        NftSet::of_prefixes("networks", version, [&prefix]),
-    ];
     let member = |set: &str| Term::Member {
         end,
         version,
@@ -85,11 +76,25 @@ fn trial_table() -> NftTable {
     ];
     NftTable {
         id: TableId::new(TableFamily::Inet, "flatland-doctor"),
-        sets,
+        sets: trial_sets(&prefix),
         chains: vec![NftChain {
             name: name("forward"),
             hook: Some(Hook::new("filter", Hook::FORWARD, Hook::FILTER)),
             rules: terms.into_iter().map(NftRule::new).collect(),
         }],
     }
+}
+
+/// A set of each kind.
+fn trial_sets(prefix: &IpNet) -> Vec<NftSet> {
+    let (version, address) = (IpVersion::V4, prefix.addr());
+    // No interface has a name with a slash.
+    let interface = || "flat/probe".to_owned();
+    vec![
+        NftSet::of_link_pairs("itself", [(interface(), interface())]),
+        NftSet::of_link_verdicts("pods", [(interface(), NftVerdict::Return)]),
+        NftSet::of_addresses("addresses", version, [address]),
+        NftSet::of_endpoints("ports", version, [(address, IpProtocol::SCTP, 1)]),
+        NftSet::of_prefixes("networks", version, [prefix]),
+    ]
 }
