@@ -28,12 +28,14 @@ for daemon in routed flatland-policy; do
     place 755 "$bin/$daemon" "/usr/sbin/$daemon"
 done
 
-# From the first section on: what is above is about an installation by hand.
-sed -n '/^\[Unit\]/,$s,/usr/local/bin/routed,/usr/sbin/routed,; /^\[Unit\]/,$p' conf/routed.service >"$root/unit"
-place 644 "$root/unit" /usr/lib/systemd/system/routed.service
-rm "$root/unit"
+for daemon in routed flatland-policy; do
+    # From the first section on: what is above is about an installation by hand.
+    sed -n "/^\[Unit\]/,\$s,/usr/local/bin/$daemon,/usr/sbin/$daemon,; /^\[Unit\]/,\$p" "conf/$daemon.service" >"$root/unit"
+    place 644 "$root/unit" "/usr/lib/systemd/system/$daemon.service"
+    rm "$root/unit"
+    place 644 "conf/packaging/debian/$daemon.default" "/etc/default/$daemon"
+done
 place 644 conf/10-flatland.conflist /etc/flatland/10-flatland.conflist
-place 644 conf/packaging/debian/default /etc/default/routed
 # routed writes here. dpkg removes folders of packages that are empty.
 mkdir -p "$root/etc/cni/net.d"
 
