@@ -2,8 +2,7 @@
 
 #[cfg(test)]
 mod reference;
-
-use std::fmt::Write as _;
+mod status_text;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use daemonkit::FLATLAND_POLICY;
@@ -11,6 +10,7 @@ use daemonkit::http::client;
 use daemonkit::{log, termination};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use wire::clock::unix_seconds;
 use wire::policy_query::{ExplainedPort, PolicyAnswer, explain_page};
 
 use crate::config::{Config, PolicyRunArgs};
@@ -237,40 +237,13 @@ fn readiness() -> Result<CommandOutput, client::Error> {
 
 fn status(args: &PolicyStatusArgs) -> Result<CommandOutput, client::Error> {
     let status: EnforcementStatus = query("/status")?;
-    let text = args.output.text(&status, || render(&status));
+    let text = args
+        .output
+        .text(&status, || status_text::render(&status, unix_seconds()));
     Ok(CommandOutput::new(
         text,
         u8::from(!status.troubles.is_empty()),
     ))
-}
-
-fn render(status: &EnforcementStatus) -> String {
-    let verdict = if status.troubles.is_empty() {
-        "well"
-    } else {
-        "not well"
-    };
-    let counts = |all: &std::collections::BTreeMap<String, usize>| {
-        let each: Vec<_> = all
-            .iter()
-            .map(|(kind, count)| format!("{count} {kind}"))
-            .collect();
-        each.join(", ")
-    };
-    let mut text = format!(
-        "flatland-policy {}, pid {}: {verdict}\n  pods   {}\n  rules  {}",
-        status.version,
-        status.pid,
-        counts(&status.pods),
-        counts(&status.rules)
-    );
-    if !status.troubles.is_empty() {
-        text += "\n\ntroubles";
-    }
-    for trouble in &status.troubles {
-        let _ = write!(text, "\n  - {trouble}");
-    }
-    text
 }
 
 fn explain(args: &PolicyExplainArgs) -> Result<CommandOutput, client::Error> {

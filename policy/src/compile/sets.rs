@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use wire::text::printable;
+
 use super::draft::Draft;
 use crate::api::L4Protocol;
 use crate::cluster::{Cluster, GroupId, GroupKey};
@@ -107,7 +109,8 @@ impl SetTable {
         let id = SetId(self.next);
         self.next += 1;
         let set = PeerSet {
-            description: key.description().into(),
+            // In a ClusterNetworkPolicy, the API takes any text as a label.
+            description: printable(&key.description()).into(),
             content: key.empty(),
         };
         draft.add_set(id, set);

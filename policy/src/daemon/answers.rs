@@ -122,6 +122,11 @@ impl PolicyDaemon {
             troubles,
             pods: self.pod_counts(),
             rules: self.rule_counts(),
+            collections: self
+                .collections
+                .iter()
+                .map(|(name, status)| ((*name).to_owned(), status.clone()))
+                .collect(),
             counts: self.policy_counts(),
         }
     }
