@@ -104,6 +104,11 @@ fn doctor_says_whether_the_program_answers_and_has_its_rules() -> Result {
     says("broken   policy: the rules are not those of the network policies: ")?;
     cluster.cluster.api.listen()?;
     says("ok       policy: flatland-policy runs, and table inet flatland-policy is in the kernel")?;
+    let status = node.policy_command(&["status"])?.success()?;
+    assert!(
+        status.contains("\n  networkpolicies         up to resourceVersion "),
+        "{status}"
+    );
     node.signal_policy(Signal::SIGSTOP)?;
     says("broken   policy: flatland-policy runs, but does not answer: ")?;
     node.signal_policy(Signal::SIGCONT)?;
