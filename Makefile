@@ -183,7 +183,7 @@ conformance: setup
 
 ## docs: write anew what is made from the types: configuration reference, man pages, completions, chart values
 docs: setup
-	FLATLAND_WRITE_DOCS=1 cargo test $(CARGO_FLAGS) --quiet --bin routed cli::reference
+	FLATLAND_WRITE_DOCS=1 cargo test $(CARGO_FLAGS) --quiet --bin routed --bin flatland-policy reference::
 	FLATLAND_WRITE_DOCS=1 cargo test $(CARGO_FLAGS) --quiet --test docs helm
 
 ## test: every test: units, protocol, end to end
@@ -210,9 +210,11 @@ install:
 	mv -f '$(DESTDIR)$(CNI_BIN)/.flatland-ipam.new' '$(DESTDIR)$(CNI_BIN)/flatland-ipam'; \
 	for daemon in $(DAEMONS); do place 755 "dist/bin/$$daemon" '$(DESTDIR)$(PREFIX)/bin' "$$daemon"; done; \
 	for page in docs/man/*.8; do place 644 "$$page" "$$share/man/man8" "$${page##*/}"; done; \
-	place 644 conf/completions/routed.bash "$$share/bash-completion/completions" routed; \
-	place 644 conf/completions/_routed "$$share/zsh/site-functions" _routed; \
-	place 644 conf/completions/routed.fish "$$share/fish/vendor_completions.d" routed.fish
+	for daemon in $(DAEMONS); do \
+	    place 644 "conf/completions/$$daemon.bash" "$$share/bash-completion/completions" "$$daemon"; \
+	    place 644 "conf/completions/_$$daemon" "$$share/zsh/site-functions" "_$$daemon"; \
+	    place 644 "conf/completions/$$daemon.fish" "$$share/fish/vendor_completions.d" "$$daemon.fish"; \
+	done
 
 ## clean: everything that was built or fetched
 clean:

@@ -30,21 +30,25 @@ for daemon in routed flatland-policy; do
     place 755 "$bin/$daemon" "/usr/sbin/$daemon"
 done
 
-# From the first section on: what is above is about an installation by hand.
-sed -n '/^\[Unit\]/,$s,/usr/local/bin/routed,/usr/sbin/routed,; /^\[Unit\]/,$p' conf/routed.service >"$root/unit"
-place 644 "$root/unit" /usr/lib/systemd/system/routed.service
-rm "$root/unit"
+for daemon in routed flatland-policy; do
+    # From the first section on: what is above is about an installation by hand.
+    sed -n "/^\[Unit\]/,\$s,/usr/local/bin/$daemon,/usr/sbin/$daemon,; /^\[Unit\]/,\$p" "conf/$daemon.service" >"$root/unit"
+    place 644 "$root/unit" "/usr/lib/systemd/system/$daemon.service"
+    rm "$root/unit"
+    place 644 "conf/packaging/debian/$daemon.default" "/etc/default/$daemon"
+done
 place 644 conf/10-flatland.conflist /etc/flatland/10-flatland.conflist
-place 644 conf/packaging/debian/default /etc/default/routed
 # routed writes here. dpkg removes folders of packages that are empty.
 mkdir -p "$root/etc/cni/net.d"
 
 for page in docs/man/*.8; do
     squeeze "$page" "/usr/share/man/man8/${page##*/}.gz"
 done
-place 644 conf/completions/routed.bash /usr/share/bash-completion/completions/routed
-place 644 conf/completions/_routed /usr/share/zsh/vendor-completions/_routed
-place 644 conf/completions/routed.fish /usr/share/fish/vendor_completions.d/routed.fish
+for daemon in routed flatland-policy; do
+    place 644 "conf/completions/$daemon.bash" "/usr/share/bash-completion/completions/$daemon"
+    place 644 "conf/completions/_$daemon" "/usr/share/zsh/vendor-completions/_$daemon"
+    place 644 "conf/completions/$daemon.fish" "/usr/share/fish/vendor_completions.d/$daemon.fish"
+done
 place 644 conf/packaging/debian/copyright /usr/share/doc/flatland/copyright
 squeeze CHANGELOG.md /usr/share/doc/flatland/changelog.gz
 for example in single-node.conflist networkd.conf; do

@@ -58,7 +58,7 @@ tarball() {
     install -m 644 docs/man/*.8 "$work/$name/man/"
     install -m 644 conf/completions/* "$work/$name/completions/"
     install -m 644 conf/10-flatland.conflist conf/single-node.conflist conf/networkd.conf conf/routed.service \
-        CHANGELOG.md LICENSE "$work/$name/"
+        conf/flatland-policy.service CHANGELOG.md LICENSE "$work/$name/"
     conf/packaging/archive.sh "$out/$name.tar.gz" "$work" "$name"
 }
 

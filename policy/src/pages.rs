@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use daemonkit::FLATLAND_POLICY;
 use daemonkit::http::{self, Access, HttpPages, HttpServer, PageResponse};
 use daemonkit::query::{QueryClient, Stuck};
-use policy::api::L4Protocol;
 use policy::rules::PodName;
 
 use crate::daemon::answers::{ExplainRequest, PodReference, PolicyQuery};
@@ -86,7 +85,7 @@ impl HttpPages for PolicyPages {
     }
 }
 
-/// Reads `from=NAMESPACE/NAME&to=NAMESPACE/NAME&protocol=tcp&port=5432`.
+/// Reads `from=NAMESPACE/NAME&to=NAMESPACE/NAME&port=5432/tcp`.
 fn parse(query: &str) -> Result<ExplainRequest, String> {
     let value = |key: &str| {
         let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
@@ -105,14 +104,10 @@ fn parse(query: &str) -> Result<ExplainRequest, String> {
             .ok_or_else(|| format!("{text:?} is no pod: write NAMESPACE/NAME or an address"))?;
         Ok::<_, String>(PodReference::Name(PodName::new(namespace, name)))
     };
-    let protocol = value("protocol")?;
-    let port = value("port")?;
     Ok(ExplainRequest {
         source: pod("from")?,
         destination: pod("to")?,
-        protocol: L4Protocol::parse(&protocol.to_uppercase())
-            .ok_or_else(|| format!("{protocol:?} is none of tcp, udp and sctp"))?,
-        port: port.parse().map_err(|_| format!("{port:?} is no port"))?,
+        port: value("port")?.parse()?,
     })
 }
 

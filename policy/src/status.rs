@@ -18,9 +18,23 @@ pub(crate) struct EnforcementStatus {
     pub(crate) pods: BTreeMap<String, usize>,
     /// How many sets, elements of sets, chains and rules the pods have.
     pub(crate) rules: BTreeMap<String, usize>,
+    /// How far each collection of the API was read, by its name in paths of the API.
+    pub(crate) collections: BTreeMap<String, CollectionStatus>,
     /// The part that is only for metrics.
     #[serde(skip)]
     pub(crate) counts: Vec<PolicyCount>,
+}
+
+/// How far a collection of the API was read: the rules are those of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CollectionStatus {
+    /// The version of the last list or of the last change since; empty before the first one.
+    pub(crate) resource_version: String,
+    /// When that arrived, in seconds since 1970.
+    pub(crate) since: u64,
+    /// Whether the cluster has its definition.
+    pub(crate) is_installed: bool,
 }
 
 /// The packets about which a policy decided.

@@ -1,4 +1,4 @@
-//! What a shell proposes after `routed`.
+//! What a shell proposes after the names of the daemons.
 
 use std::process::Command;
 
@@ -9,17 +9,18 @@ fn proposed(words: &[&str]) -> Vec<String> {
     const SCRIPT: &str = r#"
         source "$1"
         shift
+        function=$(complete -p "$1" | sed 's/.* -F \([^ ]*\) .*/\1/')
         COMP_WORDS=("$@")
         COMP_CWORD=$(($# - 1))
         COMP_LINE="$*"
         COMP_POINT=${#COMP_LINE}
         # As bash calls it: the command, the word, and the one before.
-        _routed routed "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+        "$function" "$1" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
         printf '%s\n' "${COMPREPLY[@]}"
     "#;
     let bash = Command::new("bash")
         .args(["--norc", "-euo", "pipefail", "-c", SCRIPT, "bash"])
-        .arg(file("conf/completions/routed.bash"))
+        .arg(file(&format!("conf/completions/{}.bash", words[0])))
         .args(words)
         .output()
         .unwrap();
@@ -35,4 +36,8 @@ fn bash_completes_commands_and_flags() {
     assert_eq!(proposed(&["routed", "un"]), ["uninstall"]);
     assert_eq!(proposed(&["routed", "run", "--node-n"]), ["--node-name"]);
     assert_eq!(proposed(&["routed", "status", "--output", "j"]), ["json"]);
+    let policy = "flatland-policy";
+    assert_eq!(proposed(&[policy, "expl"]), ["explain"]);
+    assert_eq!(proposed(&[policy, "run", "--conf"]), ["--conflist"]);
+    assert_eq!(proposed(&[policy, "status", "--output", "j"]), ["json"]);
 }

@@ -16,13 +16,14 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const COMMIT_TIME: &str = "1767225600";
 
 /// Files that name the version, with the text before it.
-const NAMES: [(&str, &str); 12] = [
+const NAMES: [(&str, &str); 13] = [
     ("README.md", "\nFlatland "),
     ("docs/operations.md", "  routed     "),
     ("docs/operations.md", "/opt/cni/bin/flatland, all "),
     ("docs/troubleshooting.md", "/opt/cni/bin/flatland, all "),
     ("docs/man/routed.8", "\"flatland "),
     ("docs/man/flatland.8", "\"flatland "),
+    ("docs/man/flatland-policy.8", "\"flatland "),
     ("conf/kubernetes/flatland.yaml", "localhost/flatland:"),
     ("conf/kubernetes/flatland-etcd.yaml", "localhost/flatland:"),
     ("conf/kubernetes/uninstall.yaml", "localhost/flatland:"),
@@ -54,7 +55,7 @@ fn lock_file_has_the_version_of_each_crate_of_ours() {
     // Packages of a registry have a source.
     let packages = lock.split("[[package]]\n").skip(1);
     let ours: Vec<_> = packages.filter(|it| !it.contains("\nsource = ")).collect();
-    assert_eq!(ours.len(), 10, "{ours:?}");
+    assert_eq!(ours.len(), 11, "{ours:?}");
     for package in ours {
         assert!(
             package.contains(&format!("\nversion = \"{VERSION}\"\n")),
@@ -116,7 +117,7 @@ fn deb_has_programs_pages_and_configuration() {
         .arg("conffiles"));
     assert_eq!(
         conffiles,
-        "/etc/default/routed\n/etc/flatland/10-flatland.conflist\n"
+        "/etc/default/flatland-policy\n/etc/default/routed\n/etc/flatland/10-flatland.conflist\n"
     );
     let listed = run(Command::new("dpkg-deb").arg("--contents").arg(&deb));
     for path in [
@@ -124,10 +125,13 @@ fn deb_has_programs_pages_and_configuration() {
         "./opt/cni/bin/flatland",
         "./opt/cni/bin/flatland-claim",
         "./opt/cni/bin/flatland-ipam link to ./opt/cni/bin/flatland",
+        "./usr/lib/systemd/system/flatland-policy.service",
         "./usr/lib/systemd/system/routed.service",
         "./usr/sbin/flatland-policy",
         "./usr/sbin/routed",
+        "./usr/share/bash-completion/completions/flatland-policy",
         "./usr/share/bash-completion/completions/routed",
+        "./usr/share/man/man8/flatland-policy-run.8.gz",
         "./usr/share/man/man8/routed.8.gz",
     ] {
         let line = |line: &&str| line.ends_with(&format!(" {path}"));
@@ -137,18 +141,43 @@ fn deb_has_programs_pages_and_configuration() {
             .unwrap_or_else(|| panic!("no {path}"));
         assert!(found.contains(" root/root "), "{found}");
     }
-    let unit = run(Command::new("sh")
-        .arg("-c")
-        .arg(UNIT_OF_DEB)
-        .arg("sh")
-        .arg(&deb));
-    assert!(unit.starts_with("[Unit]\n"), "{unit}");
-    assert!(unit.contains("\nExecStart=/usr/sbin/routed run "), "{unit}");
-    assert!(!unit.contains("/usr/local"), "{unit}");
+    for daemon in ["routed", "flatland-policy"] {
+        let unit = run(Command::new("sh")
+            .args(["-c", UNIT_OF_DEB, "sh"])
+            .arg(&deb)
+            .arg(daemon));
+        assert!(unit.starts_with("[Unit]\n"), "{unit}");
+        let start = format!("\nExecStart=/usr/sbin/{daemon} run ");
+        assert!(unit.contains(&start), "{unit}");
+        assert!(!unit.contains("/usr/local"), "{unit}");
+    }
 }
 
 const UNIT_OF_DEB: &str =
-    r#"dpkg-deb --fsys-tarfile "$1" | tar -xO ./usr/lib/systemd/system/routed.service"#;
+    r#"dpkg-deb --fsys-tarfile "$1" | tar -xO "./usr/lib/systemd/system/$2.service""#;
+
+#[test]
+fn unit_of_policies_is_hardened_as_that_of_routed() {
+    let read = |daemon: &str| fs::read_to_string(file(&format!("conf/{daemon}.service"))).unwrap();
+    let (routed, policy) = (read("routed"), read("flatland-policy"));
+    let of_each = [
+        "CapabilityBoundingSet",
+        "ConfigurationDirectory",
+        "Description",
+        "Documentation",
+        "EnvironmentFile",
+        "ExecStart",
+        "ReadWritePaths",
+        "StateDirectory",
+    ];
+    let settings = routed.lines().filter(|line| !line.starts_with('#'));
+    for setting in settings.filter(|line| line.contains('=')) {
+        let key = setting.split('=').next().unwrap();
+        let is_same = policy.lines().any(|line| line == setting);
+        assert!(is_same || of_each.contains(&key), "{setting}");
+    }
+    assert!(policy.contains("\nCapabilityBoundingSet=CAP_NET_ADMIN\n"));
+}
 
 #[test]
 fn archive_of_the_same_files_has_the_same_bytes() {

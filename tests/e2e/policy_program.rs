@@ -175,19 +175,29 @@ fn doctor_finds_what_is_missing_of_the_enforcement() -> Result {
         }
         Ok(())
     };
-    let no_mark = ("broken", "there is no /run/flatland/policy.ready");
-    let away = ("broken", "flatland-policy does not run");
-    is_found(&[no_mark, away])?;
+    let never = (
+        "broken",
+        "flatland-policy is not running, and has not put its rules",
+    );
+    is_found(&[never])?;
+    // It tried whether the kernel takes the rules, and nothing of that is left.
+    let tables = node.run(&["nft", "list", "tables"])?;
+    assert!(!tables.contains("flatland"), "{tables}");
     mark(node)?;
     let holder = hold_lock(node)?;
-    is_found(&[(
+    let silent = (
+        "broken",
+        "does not answer: no program listens on /run/flatland/policy.sock",
+    );
+    let no_table = (
         "broken",
         "table inet flatland-policy is missing in the kernel",
-    )])?;
+    );
+    is_found(&[silent, no_table])?;
     table(node, "add")?;
-    is_found(&[("ok", "flatland-policy runs")])?;
+    is_found(&[silent])?;
     holder.end(Signal::SIGKILL)?;
-    is_found(&[away])?;
+    is_found(&[("broken", AWAY)])?;
 
     // A table that stayed when NetworkPolicies were switched off.
     let mut conflist = node.conflist();
@@ -199,6 +209,24 @@ fn doctor_finds_what_is_missing_of_the_enforcement() -> Result {
     assert!(found[0].1.contains("has no \"policy\""), "{found:?}");
     table(node, "delete")?;
     assert_eq!(findings(node, "/tmp/10-off.conflist")?, []);
+    Ok(())
+}
+
+#[test]
+fn status_names_a_table_that_stayed_when_policies_were_switched_off() -> Result {
+    let lab = Lab::builder().etcd(0).families(Families::V4).start()?;
+    let node = lab.node(1);
+    node.start_routed()?;
+    let leftover =
+        "the conflist has no \"policy\", but table inet flatland-policy is in the kernel";
+    table(node, "add")?;
+    let (code, text) = status(node)?;
+    assert!(code == Some(1) && text.contains(leftover), "{text}");
+    let holder = hold_lock(node)?;
+    assert_eq!(status(node)?.0, Some(0));
+    holder.end(Signal::SIGKILL)?;
+    table(node, "delete")?;
+    assert_eq!(status(node)?.0, Some(0));
     Ok(())
 }
 

@@ -26,6 +26,7 @@ pub mod packet_log;
 pub mod paths;
 pub mod pod_link;
 pub mod policy_program;
+pub mod policy_query;
 pub mod spoof_guard;
 pub mod state_file;
 pub mod sysctl;

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use wire::text::printable;
+
 use super::chains::ChainTable;
 use super::draft::Draft;
 use super::event::PolicyEvent;
@@ -73,7 +75,7 @@ impl Engine {
             let problems = policy.problems.iter();
             problems.map(|text| PolicyProblem {
                 policy: policy.name.clone(),
-                text: text.clone(),
+                text: printable(text),
             })
         });
         let mut problems: Vec<_> = problems.collect();

@@ -5,6 +5,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use wire::text::printable;
+
 use super::draft::Draft;
 use super::parts::PortByName;
 use crate::api::L4Protocol;
@@ -102,7 +104,8 @@ impl SetTable {
         let id = SetId(self.next);
         self.next += 1;
         let set = PeerSet {
-            description: key.description().into(),
+            // In a ClusterNetworkPolicy, the API takes any text as a label.
+            description: printable(&key.description()).into(),
             content: key.empty(),
         };
         draft.add_set(id, set);

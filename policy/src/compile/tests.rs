@@ -314,3 +314,26 @@ ingress: denied: isolated by shop/web";
     assert!(explain("web").unwrap()[0].is_allowed());
     assert_eq!(explain("none"), Err(ExplainError::Unknown(name("none"))));
 }
+
+#[test]
+fn texts_that_the_api_does_not_check_are_printable_everywhere() {
+    let policy = r#"{metadata: {name: p}, spec: {tier: Admin, priority: 1, subject: {namespaces: {}},
+        ingress: [
+          {name: "\e[2Jx\nchain 9", action: Deny, from: [{namespaces: {matchLabels: {team: "a\r\u202eb"}}}]},
+          {name: y, action: "\e[31m", from: []}]}}"#;
+    let policy = serde_yaml_ng::from_str(policy).unwrap();
+    let mut engine = engine();
+    engine.apply(PolicyEvent::ClusterNetworkPolicyApplied(policy));
+    let names = ["web", "db"].map(|name| PodName::new("shop", name));
+    let explained = engine.explain(&names[0], &names[1], L4Protocol::Tcp, 80);
+    let explained: String = explained.unwrap().iter().map(ToString::to_string).collect();
+    let problems = engine.problems().into_iter().map(|it| it.text);
+    let rules = engine.ruleset().to_string();
+    let all = [rules.as_str(), &explained, &problems.collect::<String>()].concat();
+    let is_harmless = |it: char| it == '\n' || !it.is_control() && it != '\u{202e}';
+    assert!(all.chars().all(is_harmless), "{all:?}");
+    for text in [r"cnp p rule \u{1b}[2Jx\nchain 9", r"team=a\r\u{202e}b"] {
+        assert!(rules.contains(text), "{rules}");
+    }
+    assert!(explained.contains("egress: "), "{explained}");
+}

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::process;
 
 use policy::api::L4Protocol;
-use policy::compile::{Engine, Explanation};
+use policy::compile::Explanation;
 use policy::rules::PodName;
 use tokio::sync::oneshot;
-use wire::policy_program::PolicyAnswer;
+use wire::policy_query::{ExplainedPort, PolicyAnswer};
 
 use super::{CLOSED, PolicyDaemon};
 use crate::status::{EnforcementStatus, PolicyCount};
@@ -33,8 +33,7 @@ pub(crate) enum PolicyQuery {
 pub(crate) struct ExplainRequest {
     pub(crate) source: PodReference,
     pub(crate) destination: PodReference,
-    pub(crate) protocol: L4Protocol,
-    pub(crate) port: u16,
+    pub(crate) port: ExplainedPort,
 }
 
 /// How a command names a pod.
@@ -62,9 +61,10 @@ impl PolicyDaemon {
         }
         let (source, destination) = (&request.source, &request.destination);
         let (source, destination) = (self.resolve(source)?, self.resolve(destination)?);
-        let explain =
-            |it: &Engine| it.explain(&source, &destination, request.protocol, request.port);
-        let explained = explain(&self.engine).map_err(|error| error.to_string())?;
+        let ExplainedPort { number, protocol } = request.port;
+        let protocol = L4Protocol::from(protocol.0);
+        let explained = self.engine.explain(&source, &destination, protocol, number);
+        let explained = explained.map_err(|error| error.to_string())?;
         let first = explained.first().ok_or("there is nothing to explain")?;
         let mut lines = Vec::new();
         for one in &explained {
@@ -122,6 +122,11 @@ impl PolicyDaemon {
             troubles,
             pods: self.pod_counts(),
             rules: self.rule_counts(),
+            collections: self
+                .collections
+                .iter()
+                .map(|(name, status)| ((*name).to_owned(), status.clone()))
+                .collect(),
             counts: self.policy_counts(),
         }
     }

@@ -55,8 +55,6 @@ impl Denial {
     /// The denial of a packet that was dropped at `site`; `None` if the rule is gone.
     pub(super) fn of(engine: &Engine, site: DropSite, packet: &PacketHeaders) -> Option<Self> {
         let (direction, cause) = cause(engine, site)?;
-        // The API takes any text as the name of a rule: a line of the log is one denial.
-        let cause = cause.replace(char::is_control, " ");
         let protocol = L4Protocol::from(packet.protocol.0);
         let port = packet.ports.map(|(_, port)| format!(":{port}"));
         Some(Self {

@@ -99,6 +99,7 @@ async fn handle_events(
                     updates.push(next);
                 }
                 daemon.take_api(updates);
+                daemon.note_versions(sources.api.versions());
                 lock::remember_cluster(sources.api.cluster());
             }
             woken = sources.table.changed() => {

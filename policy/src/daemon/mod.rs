@@ -2,6 +2,7 @@
 //! as the rules are. Nothing here waits; the event loop does.
 
 pub(crate) mod answers;
+mod api_updates;
 mod closed_table;
 mod closing;
 mod counters;
@@ -19,11 +20,9 @@ use std::time::{Duration, Instant};
 use daemonkit::OnChange;
 use policy::compile::{Engine, PolicyEvent};
 use policy::rules::{Change, LocalAddress, PodChain};
-use policy::watch::WatchUpdate;
 use tracing::{error, info, warn};
 use wire::netlink::Error;
 use wire::nft::NftMonitor;
-use wire::paths::POLICY_READY;
 
 use self::closed_table::ClosedTable;
 use self::counters::Counters;
@@ -34,6 +33,7 @@ use self::ledgers::LedgerChange;
 use self::local_pods::{AttachedPods, PodClock};
 use crate::config::Config;
 use crate::lock;
+use crate::status::CollectionStatus;
 use crate::table::{PodVerdicts, Pods};
 use policy::timeouts::{APPLY_BACKOFF, REPLACE_INTERVAL};
 
@@ -48,6 +48,8 @@ pub(crate) struct PolicyDaemon {
     has_read_all: bool,
     /// Why collections cannot be read, by their names.
     outages: BTreeMap<&'static str, String>,
+    /// How far the collections were read, by their names.
+    collections: BTreeMap<&'static str, CollectionStatus>,
     counters: Counters,
     denials: DenialLog,
     cutter: ConnectionCutter,
@@ -83,6 +85,7 @@ impl PolicyDaemon {
             closed,
             has_read_all: false,
             outages: BTreeMap::new(),
+            collections: BTreeMap::new(),
             counters: Counters::default(),
             denials: DenialLog::default(),
             cutter: ConnectionCutter::new(now),
@@ -96,49 +99,6 @@ impl PolicyDaemon {
 
     fn hide_from(&self, monitor: &mut NftMonitor) {
         self.table.hide_from(monitor);
-    }
-
-    /// Takes in what the API server says.
-    fn take_api(&mut self, updates: impl IntoIterator<Item = WatchUpdate>) {
-        let mut events = Vec::new();
-        for update in updates {
-            match update {
-                WatchUpdate::Events(more) => events.extend(more),
-                WatchUpdate::Complete => {
-                    info!("pods, namespaces and policies were read");
-                    self.has_read_all = true;
-                }
-                WatchUpdate::Installed {
-                    collection,
-                    is_installed,
-                } => {
-                    let has = if is_installed { "has" } else { "does not have" };
-                    info!(kind = collection, "the cluster {has} {collection}");
-                }
-                WatchUpdate::Disconnected { collection, error } => {
-                    let advice = error.advice();
-                    warn!(
-                        kind = collection, %error,
-                        "{collection} are out of reach, what was read of them stays: {error}; {advice}"
-                    );
-                    self.outages.insert(collection, error.to_string());
-                }
-                WatchUpdate::Connected { collection } => {
-                    info!(kind = collection, "{collection} are read again");
-                    self.outages.remove(collection);
-                }
-                WatchUpdate::OtherCluster { collection, .. } => {
-                    let why = "the API server is that of another cluster";
-                    error!(
-                        kind = collection,
-                        "{why}, which is not believed: all rules stay; if the cluster was made anew, \
-                         remove {POLICY_READY} and restart flatland-policy"
-                    );
-                    self.outages.insert(collection, why.to_owned());
-                }
-            }
-        }
-        self.take(events);
     }
 
     /// Takes in changes of the ledgers.

@@ -9,6 +9,7 @@ fn metrics_have_packets_by_policy_and_what_the_pods_have() {
         troubles: Vec::new(),
         pods: [("open".to_owned(), 3)].into(),
         rules: [("chains".to_owned(), 2)].into(),
+        collections: std::collections::BTreeMap::new(),
         counts: vec![crate::status::PolicyCount {
             policy: "shop/deny".to_owned(),
             direction: "ingress".to_owned(),

@@ -2,13 +2,7 @@ use super::*;
 
 fn words(query: &str) -> String {
     match parse(query) {
-        Ok(it) => format!(
-            "{} {} {} {}",
-            word(&it.source),
-            word(&it.destination),
-            it.protocol,
-            it.port
-        ),
+        Ok(it) => format!("{} {} {}", word(&it.source), word(&it.destination), it.port),
         Err(why) => why,
     }
 }
@@ -24,28 +18,21 @@ fn word(pod: &PodReference) -> String {
 fn explain_request_names_two_pods_and_a_port() {
     let base = "from=shop/web&to=bank/db";
     for (query, expected) in [
+        (format!("{base}&port=5432/tcp"), "shop/web bank/db 5432/tcp"),
         (
-            format!("{base}&protocol=tcp&port=5432"),
-            "shop/web bank/db tcp 5432",
+            "from=10.0.0.2&to=fd00::2&port=53/UDP".to_owned(),
+            "at 10.0.0.2 at fd00::2 53/udp",
         ),
         (
-            "from=10.0.0.2&to=fd00::2&protocol=UDP&port=53".to_owned(),
-            "at 10.0.0.2 at fd00::2 udp 53",
-        ),
-        (
-            format!("{base}&protocol=tcp&port=65536"),
-            "\"65536\" is no port",
-        ),
-        (
-            format!("{base}&protocol=icmp&port=1"),
+            format!("{base}&port=1/icmp"),
             "\"icmp\" is none of tcp, udp and sctp",
         ),
-        (format!("{base}&protocol=tcp"), "port is missing"),
+        (base.to_owned(), "port is missing"),
         (
-            "from=web&to=bank/db&protocol=tcp&port=1".to_owned(),
+            "from=web&to=bank/db&port=1/tcp".to_owned(),
             "\"web\" is no pod: write NAMESPACE/NAME or an address",
         ),
-        (String::new(), "protocol is missing"),
+        (String::new(), "from is missing"),
     ] {
         assert_eq!(words(&query), expected);
     }

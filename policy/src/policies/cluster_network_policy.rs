@@ -3,6 +3,8 @@
 //! A rule with a part that cannot be read fails closed, in the words of the API: an `Accept` rule then
 //! matches nothing, and a `Deny` or `Pass` rule denies everything.
 
+use wire::text::printable;
+
 use super::{CompiledPeer, CompiledPolicy, CompiledRule, NetworkSet, PolicyTier, PortMatch, note};
 use crate::api::{
     ClusterNetworkPolicy, ClusterNetworkPolicyPeer, ClusterNetworkPolicyRule,
@@ -76,7 +78,8 @@ fn rule(
 ) -> CompiledRule {
     let label = match rule.name.as_str() {
         "" => number.to_string(),
-        name => name.to_owned(),
+        // The API takes any text.
+        name => printable(name),
     };
     let (mut flaws, mut gaps) = (Vec::new(), Vec::new());
     let action = match rule.action.as_str() {

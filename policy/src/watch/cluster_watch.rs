@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use kubernetes::ApiClient;
 
 use super::collection_watch::CollectionWatch;
-use super::update::WatchUpdate;
+use super::update::{CollectionVersion, WatchUpdate};
 use crate::api::{ClusterNetworkPolicy, Namespace, NetworkPolicy, Pod};
 
 /// Follows the pods, namespaces and policies of a cluster.
@@ -63,6 +63,17 @@ impl ClusterWatch {
     /// The number of the known cluster; `None` before one answered.
     pub fn cluster(&self) -> Option<u64> {
         self.known
+    }
+
+    /// How far each collection was read; none while updates wait for [`ClusterWatch::recv`].
+    pub fn versions(&self) -> impl Iterator<Item = CollectionVersion<'_>> {
+        let all = [
+            self.pods.collection().version(),
+            self.namespaces.collection().version(),
+            self.network_policies.collection().version(),
+            self.cluster_network_policies.collection().version(),
+        ];
+        all.into_iter().filter(|_| self.updates.is_empty())
     }
 
     /// The number of another cluster that answers, if one does.

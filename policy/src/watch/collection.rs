@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use kubernetes::{Error, WatchEvent, cluster_id};
 
-use super::update::WatchUpdate;
+use super::update::{CollectionVersion, WatchUpdate};
 use super::watched_object::WatchedObject;
 use crate::compile::PolicyEvent;
 
@@ -23,6 +23,8 @@ pub(super) struct Collection<T> {
     /// The number of the list that is being read, or was last.
     list: u32,
     is_complete: bool,
+    /// The version of the last list, or of the last change since.
+    version: Option<String>,
     /// The other cluster that answers for this collection, if one does.
     refused: Option<u64>,
     is_installed: Option<bool>,
@@ -46,6 +48,7 @@ impl<T> Default for Collection<T> {
             seen: HashMap::new(),
             list: 0,
             is_complete: false,
+            version: None,
             refused: None,
             is_installed: None,
             missing: 0,
@@ -58,6 +61,15 @@ impl<T: WatchedObject> Collection<T> {
     /// Whether it was read to its end at least once.
     pub(super) fn is_complete(&self) -> bool {
         self.is_complete
+    }
+
+    /// How far it was read.
+    pub(super) fn version(&self) -> CollectionVersion<'_> {
+        CollectionVersion {
+            collection: T::COLLECTION,
+            version: self.version.as_deref(),
+            is_installed: self.is_installed != Some(false),
+        }
     }
 
     /// The other cluster that answers for it, if one does.
@@ -84,8 +96,13 @@ impl<T: WatchedObject> Collection<T> {
                     self.apply(items, updates);
                 }
             }
-            WatchEvent::Reset { items, cluster, .. } => {
+            WatchEvent::Reset {
+                items,
+                cluster,
+                version,
+            } => {
                 if self.is_of(&cluster, known, updates) {
+                    self.version = Some(version);
                     self.apply(items, updates);
                     self.end_list(updates);
                 }
@@ -96,9 +113,13 @@ impl<T: WatchedObject> Collection<T> {
                 }
             }
             WatchEvent::Applied(object) if self.refused.is_none() => {
+                self.version = Some(object.version().to_owned());
                 self.apply(vec![object], updates);
             }
-            WatchEvent::Deleted(object) if self.refused.is_none() => self.delete(&object, updates),
+            WatchEvent::Deleted(object) if self.refused.is_none() => {
+                self.version = Some(object.version().to_owned());
+                self.delete(&object, updates);
+            }
             WatchEvent::Applied(_) | WatchEvent::Deleted(_) => {}
             WatchEvent::Disconnected(error) => updates.push_back(WatchUpdate::Disconnected {
                 collection: T::COLLECTION,
@@ -186,6 +207,7 @@ impl<T: WatchedObject> Collection<T> {
         let gone = self.seen.drain().map(|(key, _)| T::deleted(&key));
         push_events(gone.collect(), updates);
         self.is_complete = true;
+        self.version = None;
         self.set_installed(false, updates);
         Some(NextLook::ForDefinition)
     }

@@ -12,4 +12,4 @@ mod update;
 mod watched_object;
 
 pub use cluster_watch::ClusterWatch;
-pub use update::WatchUpdate;
+pub use update::{CollectionVersion, WatchUpdate};

@@ -43,3 +43,14 @@ pub enum WatchUpdate {
         collection: &'static str,
     },
 }
+
+/// How far a collection was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CollectionVersion<'a> {
+    /// The collection.
+    pub collection: &'static str,
+    /// The version of its last list, or of the last change since; `None` before the first list.
+    pub version: Option<&'a str>,
+    /// Whether the cluster has its definition, as far as is known.
+    pub is_installed: bool,
+}

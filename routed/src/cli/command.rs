@@ -157,12 +157,14 @@ Example:
     /// firewalls, the route to the peer, its next hop: each with what was seen and what to do. It
     /// sends a packet to the next hop to see whether it answers, and changes nothing.
     ///
-    /// Exit status: 0 if nothing is broken as far as this node can see, 1 if something is, 64 for
-    /// a wrong command line or conflist, and for pods that are not on this node.
+    /// Exit status: 0 if nothing is broken as far as this node can see, 1 if something is, or if
+    /// network policies deny the connection to --port, 64 for a wrong command line or conflist, and for
+    /// pods that are not on this node.
     #[command(after_help = "\
 Examples:
   routed explain default/web-0 10.244.58.7
-  routed explain 10.244.7.2 10.244.7.3")]
+  routed explain 10.244.7.2 10.244.7.3
+  routed explain default/web-0 shop/db-0 --port 5432/tcp")]
     Explain(ExplainArgs),
     /// Releases the subnets of a node that is gone for good.
     ///

@@ -5,12 +5,12 @@ use clap::Args;
 use daemonkit::FLATLAND_POLICY;
 use daemonkit::http::client;
 use serde::Serialize;
-use wire::policy_program::{PolicyAnswer, explain_page};
+use wire::policy_query::{ExplainedPort, PolicyAnswer, explain_page};
 
 use super::{CliOutput, CommandError, NetworkArgs, OutputArgs, block_on, severity_word};
 use crate::cli::terminal::{Terminal, Tone};
 use crate::doctor::Severity;
-use crate::explain::{PathStep, explain};
+use crate::explain::{HeldAddresses, PathStep, explain};
 
 /// What is printed where there are network policies and no port was given.
 const HOW_TO_ASK: &str =
@@ -31,7 +31,7 @@ pub(crate) struct ExplainArgs {
     ///
     /// It asks flatland-policy, which knows pods on other nodes by NAMESPACE/NAME, too.
     #[arg(long, value_name = "PORT/PROTOCOL")]
-    port: Option<String>,
+    port: Option<ExplainedPort>,
 
     #[command(flatten)]
     network: NetworkArgs,
@@ -55,16 +55,12 @@ struct ExplainOutput<'a> {
 /// Follows the path between the two pods.
 pub(crate) fn run(args: &ExplainArgs) -> Result<CliOutput, CommandError> {
     let conflist = args.network.read()?;
-    let policies = args.port.as_deref().map(|port| ask_policies(args, port));
+    let held = HeldAddresses::read(conflist.network())?;
+    let policies = args.port.map(|port| ask_policies(args, &held, port));
     let policies = policies.transpose()?;
-    let known = policies.as_ref().and_then(|it| it.as_ref().ok());
-    let known = known.map(|it| [it.source.to_string(), it.destination.to_string()]);
-    let pods = match &known {
-        Some([from, to]) => [from.as_str(), to.as_str()],
-        None => [args.from.as_str(), args.to.as_str()],
-    };
+    let pods = on_path([&args.from, &args.to], &held, policies.as_ref());
     let explained = async {
-        explain(conflist.ipam(), pods)
+        explain(conflist.ipam(), &held, pods.each_ref().map(String::as_str))
             .await
             .map_err(CommandError::usage)
     };
@@ -95,12 +91,30 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<CliOutput, CommandError> {
 /// What `flatland-policy` of this node says, or why it does not: the path is shown all the same.
 fn ask_policies(
     args: &ExplainArgs,
-    port: &str,
+    held: &HeldAddresses,
+    port: ExplainedPort,
 ) -> Result<Result<PolicyAnswer, String>, CommandError> {
-    let page = explain_page(&args.from, &args.to, port).map_err(CommandError::usage)?;
+    let known = |pod| held.for_policies(pod).map_err(CommandError::usage);
+    let (from, to) = (known(&args.from)?, known(&args.to)?);
+    let page = explain_page(&from, &to, port).map_err(CommandError::usage)?;
     block_on(async {
         let answer = client::get(FLATLAND_POLICY, &page).await;
         Ok(answer.map_err(|error| error.to_string()))
+    })
+}
+
+/// The pods as they were given, but by their addresses where only flatland-policy knows their names:
+/// those of other nodes.
+fn on_path(
+    pods: [&String; 2],
+    held: &HeldAddresses,
+    policies: Option<&Result<PolicyAnswer, String>>,
+) -> [String; 2] {
+    let known = policies.and_then(|it| it.as_ref().ok());
+    let known = known.map(|it| [it.source, it.destination]);
+    [0, 1].map(|end| match known {
+        Some(known) if held.of_pod(pods[end]).is_err() => known[end].to_string(),
+        _ => pods[end].clone(),
     })
 }
 

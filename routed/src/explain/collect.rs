@@ -18,6 +18,7 @@ use super::facts::{
     AddressHolder, DesiredRoute, KernelRoute, LinkState, LocalPod, PathFacts, PodFacts,
     PodLocation, ProbeResult, ProbedNextHop, RemotePod,
 };
+use super::held_addresses::HeldAddresses;
 use super::ownership::{self, KnownNode, Ownership};
 use super::probe::probe;
 use crate::addresses::ledger;
@@ -29,10 +30,13 @@ use crate::status::RouteRow;
 use crate::{firewall, packet_paths};
 
 /// The facts about the path between two pods, given as on the command line.
-pub(super) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<PathFacts, String> {
+pub(super) async fn collect(
+    conf: &IpamConfig,
+    held: &HeldAddresses,
+    pods: [&str; 2],
+) -> Result<PathFacts, String> {
     let failed = |error: &dyn std::fmt::Display| error.to_string();
-    let held = ledger::held(&conf.network).map_err(|error| failed(&error))?;
-    let [from, to] = addresses(pods, &held)?;
+    let [from, to] = addresses(pods, held)?;
     let owned = Owned::load(&state_dir(&conf.network)).map_err(|error| failed(&error))?;
     let (node, owned) = owned.map_or((None, Vec::new()), |it| (Some(it.node), it.subnets));
     let ownership = ownership::read(conf).await;
@@ -43,7 +47,7 @@ pub(super) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<PathFa
         conf,
         node: node.as_ref(),
         owned: &owned,
-        held: &held,
+        held,
         ownership: &ownership,
         desired: desired.as_deref(),
         kernel: &mut kernel,
@@ -86,11 +90,9 @@ pub(super) async fn collect(conf: &IpamConfig, pods: [&str; 2]) -> Result<PathFa
     })
 }
 
-type HeldAddresses = Vec<(IpAddr, Allocation)>;
-
 /// One address of each pod, both of one family: IPv4 if both families are possible.
 fn addresses(pods: [&str; 2], held: &HeldAddresses) -> Result<[IpAddr; 2], String> {
-    let [from, to] = pods.map(|pod| candidates(pod, held));
+    let [from, to] = pods.map(|pod| held.of_pod(pod));
     let (from, to) = (from?, to?);
     for v4 in [true, false] {
         let of_family = |all: &[IpAddr]| all.iter().copied().find(|it| it.is_ipv4() == v4);
@@ -102,24 +104,6 @@ fn addresses(pods: [&str; 2], held: &HeldAddresses) -> Result<[IpAddr; 2], Strin
         "{} and {} have no address family in common",
         pods[0], pods[1]
     ))
-}
-
-fn candidates(pod: &str, held: &HeldAddresses) -> Result<Vec<IpAddr>, String> {
-    if let Ok(address) = pod.parse() {
-        return Ok(vec![address]);
-    }
-    let is_match = |allocation: &Allocation| {
-        allocation.pod().as_deref() == Some(pod) || allocation.container_id == pod
-    };
-    let found = held.iter().filter(|(_, allocation)| is_match(allocation));
-    let found: Vec<_> = found.map(|(address, _)| *address).collect();
-    if found.is_empty() {
-        return Err(format!(
-            "no pod or container {pod} has an address on this node: give an address, \
-             NAMESPACE/NAME or the container id; names are known only where the pod is"
-        ));
-    }
-    Ok(found)
 }
 
 /// What is read once, for both ends.
@@ -142,7 +126,7 @@ impl CollectContext<'_> {
                 .find(|(subnet, _)| subnet.contains(&address))
                 .cloned()
         });
-        let held = self.held.iter().find(|(held, _)| *held == address);
+        let held = self.held.holder(address);
         let is_own = self.owned.iter().any(|subnet| subnet.contains(&address));
         let claimant = claim
             .as_ref()
@@ -152,7 +136,7 @@ impl CollectContext<'_> {
         let owner = claimant.or_else(|| desired?.node.clone());
         let location =
             if held.is_some() || is_own || (owner.is_some() && owner.as_ref() == self.node) {
-                PodLocation::Local(self.local_pod(address, held.map(|(_, allocation)| allocation))?)
+                PodLocation::Local(self.local_pod(address, held)?)
             } else if let Some(node) = owner {
                 PodLocation::Remote(Box::new(self.remote_pod(address, node)?))
             } else {

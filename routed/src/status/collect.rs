@@ -19,7 +19,7 @@ use crate::rib::held::{Distrust, Owners};
 use crate::rib::path::RoutePath;
 use crate::rib::verdict::{ClaimVerdict, Refusal};
 use crate::status::health::Health;
-use crate::status::policy::PolicyStatus;
+use crate::status::policy::{PolicyStatus, unused_trouble};
 use crate::status::readiness::Readiness;
 use crate::status::{
     NodeRow, NodeVerdict, RegistryStatus, RouteObstacle, RouteRow, RouteTarget, Status, version_of,
@@ -49,7 +49,10 @@ impl<K: Kernel> Collector<'_, K> {
         let missing = self.missing(routes.missing);
         let policy = self.node_setup.has_policy().then(PolicyStatus::read);
         let mut troubles = self.troubles(&missing);
-        troubles.extend(policy.as_ref().and_then(PolicyStatus::trouble));
+        troubles.extend(match &policy {
+            Some(policy) => policy.trouble(),
+            None => unused_trouble(),
+        });
         Status {
             network: self.network.to_owned(),
             node: self.node.clone(),

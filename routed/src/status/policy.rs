@@ -54,5 +54,22 @@ impl PolicyStatus {
     }
 }
 
+/// What needs attention where the conflist has no `policy` section, as a sentence: the table of an
+/// earlier run, unless the program runs and decides about new pods all the same.
+pub(crate) fn unused_trouble() -> Option<String> {
+    let is_leftover = policy_program::has_table().is_ok_and(|has_table| has_table)
+        && !policy_program::is_running().is_ok_and(|is_running| is_running);
+    is_leftover.then(leftover_table)
+}
+
+/// What is wrong with a table where the conflist has no `policy` section.
+pub(crate) fn leftover_table() -> String {
+    let table = policy_program::table();
+    format!(
+        "the conflist has no \"policy\", but table {table} is in the kernel: it closes each pod that \
+         flatland-policy does not know"
+    )
+}
+
 #[cfg(test)]
 mod tests;

@@ -61,6 +61,50 @@ fn denied_packets_are_logged_counted_and_explained_with_names() -> Result {
     Ok(())
 }
 
+#[test]
+fn explain_with_a_port_takes_what_it_takes_without_one() -> Result {
+    let cluster = PolicyCluster::start(2)?;
+    let node = cluster.node(1);
+    cluster.namespace("shop", &[])?;
+    cluster.policy("shop", "default-deny", &deny(&["Ingress"]))?;
+    let web = answering(&cluster, 1, &PodObject::new("shop", "web", &[]))?;
+    let near = answering(&cluster, 1, &PodObject::new("shop", "near", &[]))?;
+    let far = answering(&cluster, 2, &PodObject::new("shop", "far", &[]))?;
+    wait_reached(&web.pod, &near.pod, "")?;
+    wait_reached(&web.pod, &far.pod, "")?;
+
+    let address = |pod: &Pod<'_>, index: usize| pod.addresses()[index].to_string();
+    let id = |pod: &Pod<'_>| pod.name().to_owned();
+    for (from, to) in [
+        ("shop/web".to_owned(), "shop/near".to_owned()),
+        (id(&web.pod), id(&near.pod)),
+        (id(&web.pod), "shop/far".to_owned()),
+        (address(&web.pod, 1), address(&far.pod, 1)),
+        ("shop/web".to_owned(), address(&far.pod, 0)),
+    ] {
+        let said = node.routed_command(&["explain", &from, &to, "--port", "80/TCP"])?;
+        // The path is that of the pods as they were given, where this node knows them.
+        let is_headed = said.stdout.starts_with(&format!("{from}\n"));
+        let text = "isolated by shop/default-deny";
+        assert!(is_headed && said.stdout.contains(text), "{said:?}");
+        assert_eq!(said.status.code(), Some(1), "{said:?}");
+    }
+
+    let [from, to] = [id(&web.pod), id(&near.pod)];
+    for (to, port, expected) in [
+        (&*to, "80", "\"80\" has no protocol: write PORT/PROTOCOL"),
+        (&*to, "70000/tcp", "\"70000\" is no port from 1 to 65535"),
+        (&*to, "80/icmp", "\"icmp\" is none of tcp, udp and sctp"),
+        ("no-such-container", "80/tcp", "no pod or container no-such"),
+        ("shop/near pod", "80/tcp", "is no pod: write NAMESPACE/NAME"),
+    ] {
+        let said = node.routed_command(&["explain", &from, to, "--port", port])?;
+        assert!(said.stderr.contains(expected), "{said:?}");
+        assert_eq!(said.status.code(), Some(64), "{said:?}");
+    }
+    Ok(())
+}
+
 /// A TCP connection in use, from one pod to another that runs `lab echo`.
 fn hold(from: &Pod<'_>, to: &Pod<'_>) -> Result<Process> {
     let process = from.spawn("hold", &[LAB, "hold", &to.addresses()[0].to_string()])?;

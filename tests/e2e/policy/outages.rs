@@ -1,7 +1,7 @@
 //! What goes on while the program, its table or the API server is away.
 
 use lab::policy::{PodObject, PolicyCluster};
-use lab::{DEADLINE, Result, wait_until};
+use lab::{DEADLINE, Node, Result, wait_until};
 use nix::sys::signal::Signal;
 
 use crate::support::{ALL, answering, deny, wait_reached};
@@ -29,6 +29,7 @@ fn running_pods_keep_their_rules_while_the_program_is_away_and_new_ones_are_clos
         let status = node.routed_command(&["status"]);
         status.is_ok_and(|it| it.stdout.contains("flatland-policy is not running"))
     })?;
+    assert!(doctor(node)?.contains("broken   policy: flatland-policy is not running"));
 
     // The packet's path is explained all the same.
     let addresses = [web.pod.addresses()[0], bank.pod.addresses()[0]].map(|it| it.to_string());
@@ -78,6 +79,40 @@ fn rules_stay_while_the_api_server_is_away_and_follow_once_it_is_back() -> Resul
     );
     cluster.cluster.api.listen()?;
     wait_reached(&web.pod, &near.pod, ALL)
+}
+
+/// What `routed doctor` says.
+fn doctor(node: &Node) -> Result<String> {
+    Ok(node.routed_command(&["doctor"])?.stdout)
+}
+
+#[test]
+fn doctor_says_whether_the_program_answers_and_has_its_rules() -> Result {
+    let cluster = PolicyCluster::without_policy_program(1)?;
+    let node = cluster.node(1);
+    cluster.cluster.api.stop();
+    node.spawn_policy()?;
+    wait_until("an answer", DEADLINE, || node.policy_answers())?;
+    let says = |expected: &str| {
+        let mut said = String::new();
+        wait_until(expected, DEADLINE, || {
+            said = doctor(node).unwrap_or_default();
+            said.contains(expected)
+        })
+        .map_err(|error| error.doing(said.clone()))
+    };
+    says("broken   policy: the rules are not those of the network policies: ")?;
+    cluster.cluster.api.listen()?;
+    says("ok       policy: flatland-policy runs, and table inet flatland-policy is in the kernel")?;
+    let status = node.policy_command(&["status"])?.success()?;
+    assert!(
+        status.contains("\n  networkpolicies         up to resourceVersion "),
+        "{status}"
+    );
+    node.signal_policy(Signal::SIGSTOP)?;
+    says("broken   policy: flatland-policy runs, but does not answer: ")?;
+    node.signal_policy(Signal::SIGCONT)?;
+    says("ok       policy: flatland-policy runs")
 }
 
 #[test]

@@ -49,6 +49,12 @@ impl Node {
         policy.map_or(Ok(()), |policy| policy.end(signal))
     }
 
+    /// Sends a signal to `flatland-policy`.
+    pub fn signal_policy(&self, signal: Signal) -> Result {
+        let policy = self.policy();
+        policy.as_ref().map_or(Ok(()), |it| it.signal(signal))
+    }
+
     /// Whether `flatland-policy` runs.
     pub fn policy_runs(&self) -> bool {
         self.policy().as_ref().is_some_and(Process::running)

@@ -6,6 +6,8 @@ use ipnet::IpNet;
 use rtnetlink::packet_core::{DecodeError, NlaBuffer, NlasIterator};
 use rtnetlink::packet_route::AddressFamily;
 
+use crate::text::printable;
+
 /// The family that the header of a message about an address names.
 pub(super) fn family(address: IpAddr) -> AddressFamily {
     if address.is_ipv4() {
@@ -37,17 +39,9 @@ pub(super) fn text(value: &[u8]) -> String {
     text.trim_end_matches('\0').to_owned()
 }
 
-/// As [`text`], with control characters escaped, as names appear in logs and on terminals.
+/// As [`text`], as names appear in logs and on terminals.
 pub(super) fn name(value: &[u8]) -> String {
-    let mut name = String::new();
-    for letter in text(value).chars() {
-        if letter.is_control() {
-            name.extend(letter.escape_default());
-        } else {
-            name.push(letter);
-        }
-    }
-    name
+    printable(&text(value))
 }
 
 /// Parses each attribute after a header of `header_length` bytes.

@@ -74,6 +74,6 @@ fn rule_name_with_a_line_break_makes_no_second_line() {
     let denial = Denial::of(&engine, DropSite::Rule(*id, 0), &packet).unwrap();
     assert_eq!(
         denial.to_string(),
-        "denied shop/web -> 10.0.0.2:2/tcp by cnp p rule a denied x -> y (egress)"
+        "denied shop/web -> 10.0.0.2:2/tcp by cnp p rule a\\ndenied x -> y (egress)"
     );
 }

@@ -171,3 +171,40 @@ fn missing_collection_of_the_core_is_an_outage() {
         assert_eq!(all.take(missing(OURS)), outage);
     }
 }
+
+#[test]
+fn version_is_that_of_the_last_list_or_of_the_last_change_since() {
+    let mut receiver = CollectionReceiver::<Namespace>::new();
+    let version =
+        |it: &CollectionReceiver<Namespace>| it.collection.version().version.map(str::to_owned);
+    receiver.take(page(namespaces("a b"), true));
+    assert_eq!(version(&receiver), None, "the list has not ended");
+    receiver.take(end(OURS));
+    assert_eq!(version(&receiver).as_deref(), Some("1"));
+    let at = |version: &str| Namespace {
+        name: "a".to_owned(),
+        resource_version: version.to_owned(),
+        ..Namespace::default()
+    };
+    receiver.take(WatchEvent::Applied(at("5")));
+    assert_eq!(version(&receiver).as_deref(), Some("5"));
+    receiver.take(WatchEvent::Deleted(at("7")));
+    assert_eq!(version(&receiver).as_deref(), Some("7"));
+    receiver.take(end(OTHER));
+    receiver.take(WatchEvent::Applied(at("9")));
+    assert_eq!(
+        version(&receiver).as_deref(),
+        Some("7"),
+        "of another cluster"
+    );
+}
+
+#[test]
+fn collection_without_a_definition_has_no_version() {
+    let mut receiver = CollectionReceiver::<ClusterNetworkPolicy>::new();
+    receiver.take(end(OURS));
+    assert!(receiver.collection.version().is_installed);
+    receiver.take(missing(OURS));
+    let read = receiver.collection.version();
+    assert_eq!((read.version, read.is_installed), (None, false));
+}

@@ -1,70 +1,37 @@
-//! Man pages: `routed` and its commands by clap, the plugins from the sections of the conflist.
+//! Man pages of the plugins, from the sections of the conflist.
 
-use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
+use reference::{CHAPTER, File, VERSION, path};
 use wire::conf::{IPAM_TYPE, PLUGIN_TYPE};
 
-use super::commands;
 use super::conflist::ConflistSection;
+use super::section;
 
-/// The path of a file below the repository's root, and its whole content.
-pub(super) type File = (String, String);
-
-/// System administration commands and daemons (man-pages(7)).
-const CHAPTER: &str = "8";
-const VERSION: &str = concat!("flatland ", env!("CARGO_PKG_VERSION"));
-
-pub(super) fn pages(sections: &[ConflistSection]) -> Vec<File> {
-    let root = commands::root();
-    let commands = root.get_subcommands().cloned();
-    let mut pages: Vec<_> = [root.clone()]
-        .into_iter()
-        .chain(commands)
-        .map(of_command)
-        .collect();
-    let section = |name| {
-        sections
-            .iter()
-            .find(|section| section.name == name)
-            .unwrap()
-    };
+pub(super) fn of_plugins(sections: &[ConflistSection]) -> [File; 2] {
+    let section = |name| section(sections, name);
     let (plugin, ipam, etcd) = (
         section("flatland"),
         section("flatland-ipam"),
         section("etcd"),
     );
-    pages.push(of_plugin(
-        PLUGIN_TYPE,
-        "CNI plugin of the Flatland pod network",
-        "Makes a veth pair into a pod's network namespace, and a host route to the pod. A container \
+    [
+        of_plugin(
+            PLUGIN_TYPE,
+            "CNI plugin of the Flatland pod network",
+            "Makes a veth pair into a pod's network namespace, and a host route to the pod. A container \
          runtime calls it, as its conflist says; the pod's addresses come from the IPAM plugin that \
          is named there.",
-        &[("CONFIGURATION", plugin)],
-    ));
-    pages.push(of_plugin(
-        IPAM_TYPE,
-        "CNI IPAM plugin of the Flatland pod network",
-        "Hands out pods' addresses from subnets that the node owns, and claims a subnet of the pod \
+            &[("CONFIGURATION", plugin)],
+        ),
+        of_plugin(
+            IPAM_TYPE,
+            "CNI IPAM plugin of the Flatland pod network",
+            "Hands out pods' addresses from subnets that the node owns, and claims a subnet of the pod \
          CIDR where none is left: to do so it runs flatland-claim, which is in the same folder. \
          flatland(8) calls it.",
-        &[("CONFIGURATION", ipam), ("THE ETCD SECTION", etcd)],
-    ));
-    pages
-}
-
-fn of_command(command: clap::Command) -> File {
-    let name = command.get_display_name().unwrap_or("routed").to_owned();
-    let mut text = Vec::new();
-    Man::new(command)
-        .title(name.to_uppercase())
-        .section(CHAPTER)
-        .source(VERSION)
-        .manual("Flatland")
-        .render(&mut text)
-        .unwrap();
-    let text = String::from_utf8(text).unwrap();
-    // clap calls everything after the flags EXTRA.
-    (path(&name), text.replace(".SH EXTRA", ".SH NOTES"))
+            &[("CONFIGURATION", ipam), ("THE ETCD SECTION", etcd)],
+        ),
+    ]
 }
 
 fn of_plugin(name: &str, title: &str, about: &str, sections: &[(&str, &ConflistSection)]) -> File {
@@ -113,10 +80,6 @@ fn of_plugin(name: &str, title: &str, about: &str, sections: &[(&str, &ConflistS
         roman("(8), the CNI specification (https://www.cni.dev/docs/spec)"),
     ]);
     (path(name), page.render())
-}
-
-fn path(name: &str) -> String {
-    format!("docs/man/{name}.{CHAPTER}")
 }
 
 /// The text without Markdown's backquotes, which mean nothing on a terminal.

@@ -43,7 +43,7 @@ pub(crate) async fn run_all(context: &CheckContext<'_>) -> Vec<Finding> {
         overlapping_cidrs::check(context),
         foreign_routes::check(context),
         packet_paths::check(context).await,
-        policy::check(context),
+        policy::check(context).await,
         mtu::check(context),
         neighbour_table::check(context),
         etcd::check(context).await,

@@ -1,27 +1,16 @@
 //! The command line as Markdown.
 
-use clap::{Arg, Command, CommandFactory};
-
-use super::super::command::Cli;
-
-/// The command line as the installed program has it.
-pub(super) fn root() -> Command {
-    let mut root = Cli::command()
-        .version(env!("CARGO_PKG_VERSION"))
-        .disable_help_subcommand(true);
-    root.build();
-    root
-}
+use clap::{Arg, Command};
 
 /// A section for each command.
-pub(super) fn all() -> String {
-    let root = root();
+pub(crate) fn sections(root: &Command) -> String {
+    let program = root.get_name();
     let sections = root.get_subcommands().map(|command| {
         let about = command.get_long_about().or(command.get_about()).unwrap();
         let examples = command.get_after_help().unwrap().to_string();
         let (title, examples) = examples.split_once('\n').unwrap();
         format!(
-            "### routed {}\n\n{about}\n\n{}\n{title}\n\n```console\n{}\n```\n",
+            "### {program} {}\n\n{about}\n\n{}{title}\n\n```console\n{}\n```\n",
             command.get_name(),
             flags(command),
             examples
@@ -35,14 +24,17 @@ pub(super) fn all() -> String {
     format!("\n{text}\n")
 }
 
-/// A row for each argument and flag.
+/// A row for each argument and flag; empty if there are none.
 fn flags(command: &Command) -> String {
     let rows = command
         .get_arguments()
         .filter(|argument| !matches!(argument.get_id().as_str(), "help" | "version"))
         .map(row);
-    let head = "| flag | environment | default | meaning |\n| --- | --- | --- | --- |\n";
-    head.to_owned() + &rows.collect::<String>()
+    let rows: String = rows.collect();
+    if rows.is_empty() {
+        return rows;
+    }
+    format!("| flag | environment | default | meaning |\n| --- | --- | --- | --- |\n{rows}\n")
 }
 
 fn row(argument: &Arg) -> String {

@@ -1,6 +1,8 @@
 //! The command line.
 
-use std::fmt::Write as _;
+#[cfg(test)]
+mod reference;
+mod status_text;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use daemonkit::FLATLAND_POLICY;
@@ -8,7 +10,8 @@ use daemonkit::http::client;
 use daemonkit::{log, termination};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wire::policy_program::{PolicyAnswer, explain_page};
+use wire::clock::unix_seconds;
+use wire::policy_query::{ExplainedPort, PolicyAnswer, explain_page};
 
 use crate::config::{Config, PolicyRunArgs};
 use crate::daemon::event_loop;
@@ -40,12 +43,51 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
     /// Watches the policies and keeps their rules, until SIGTERM or SIGINT.
+    ///
+    /// It follows pods, namespaces and policies of the API server, and keeps the rules of this node's
+    /// pods in the nftables table inet flatland-policy. When it stops, the table stays: running pods
+    /// keep their rules, and new ones are closed until it runs again.
+    ///
+    /// Exit status: 0 after a signal, 64 for a wrong command line or conflist, 1 for any other
+    /// failure.
+    #[command(after_help = "\
+Example:
+  flatland-policy run --conflist /etc/flatland/10-flatland.conflist")]
     Run(PolicyRunArgs),
     /// Shows whether the rules are those of the policies, and what needs attention.
+    ///
+    /// Asks the daemon. With --ready it is the daemon's /readyz in one line, for probes.
+    ///
+    /// Exit status: 0 if nothing needs attention (with --ready: if the rules are those of the
+    /// policies), 1 if something does, or if the daemon does not answer, 69 if it does not run, 64 for
+    /// a wrong command line.
+    #[command(after_help = "\
+Examples:
+  flatland-policy status
+  flatland-policy status --ready
+  flatland-policy status -o json | jq -r .troubles[]")]
     Status(PolicyStatusArgs),
     /// Prints the rules of this node's pods, as a person would write them.
+    ///
+    /// Asks the daemon. nft list table inet flatland-policy shows what the kernel has.
+    ///
+    /// Exit status: 0, 1 if the daemon does not answer, 69 if it does not run, 64 for a wrong command
+    /// line.
+    #[command(after_help = "\
+Example:
+  flatland-policy rules")]
     Rules,
     /// Says which policies allow or deny a connection between two pods of the cluster.
+    ///
+    /// Asks the daemon, which knows all pods of the cluster. routed explain --port says the same, and
+    /// follows the packet's path as well.
+    ///
+    /// Exit status: 0 if it is allowed, 1 if it is denied, or if the daemon does not answer, 69 if it
+    /// does not run, 64 for a wrong command line.
+    #[command(after_help = "\
+Examples:
+  flatland-policy explain default/web-0 shop/db-0 --port 5432/tcp
+  flatland-policy explain 10.244.2.7 10.244.1.4 --port 53/udp -o json")]
     Explain(PolicyExplainArgs),
 }
 
@@ -71,7 +113,7 @@ pub(crate) struct PolicyExplainArgs {
 
     /// The destination port and its protocol.
     #[arg(long, value_name = "PORT/PROTOCOL", default_value = "80/tcp")]
-    port: String,
+    port: ExplainedPort,
 
     #[command(flatten)]
     output: PrintArgs,
@@ -195,44 +237,17 @@ fn readiness() -> Result<CommandOutput, client::Error> {
 
 fn status(args: &PolicyStatusArgs) -> Result<CommandOutput, client::Error> {
     let status: EnforcementStatus = query("/status")?;
-    let text = args.output.text(&status, || render(&status));
+    let text = args
+        .output
+        .text(&status, || status_text::render(&status, unix_seconds()));
     Ok(CommandOutput::new(
         text,
         u8::from(!status.troubles.is_empty()),
     ))
 }
 
-fn render(status: &EnforcementStatus) -> String {
-    let verdict = if status.troubles.is_empty() {
-        "well"
-    } else {
-        "not well"
-    };
-    let counts = |all: &std::collections::BTreeMap<String, usize>| {
-        let each: Vec<_> = all
-            .iter()
-            .map(|(kind, count)| format!("{count} {kind}"))
-            .collect();
-        each.join(", ")
-    };
-    let mut text = format!(
-        "flatland-policy {}, pid {}: {verdict}\n  pods   {}\n  rules  {}",
-        status.version,
-        status.pid,
-        counts(&status.pods),
-        counts(&status.rules)
-    );
-    if !status.troubles.is_empty() {
-        text += "\n\ntroubles";
-    }
-    for trouble in &status.troubles {
-        let _ = write!(text, "\n  - {trouble}");
-    }
-    text
-}
-
 fn explain(args: &PolicyExplainArgs) -> Result<CommandOutput, client::Error> {
-    let page = match explain_page(&args.source, &args.destination, &args.port) {
+    let page = match explain_page(&args.source, &args.destination, args.port) {
         Ok(page) => page,
         Err(why) => return Ok(CommandOutput::failed(why, USAGE)),
     };
