@@ -205,9 +205,9 @@ install:
 	@$(foreach program,$(PROGRAMS),test -x dist/bin/$(program) || { echo 'dist/bin/$(program) is not there: run make build first' >&2; exit 1; };)
 	@place() { install -d "$$3" && install -m "$$1" "$$2" "$$3/.$$4.new" && mv -f "$$3/.$$4.new" "$$3/$$4" && echo "$$3/$$4"; }; \
 	share='$(DESTDIR)$(PREFIX)/share'; \
-	for plugin in $(PLUGINS); do place 755 "dist/bin/$$plugin" '$(DESTDIR)$(CNI_BIN)' "$$plugin"; done; \
-	ln -f '$(DESTDIR)$(CNI_BIN)/flatland' '$(DESTDIR)$(CNI_BIN)/.flatland-ipam.new'; \
-	mv -f '$(DESTDIR)$(CNI_BIN)/.flatland-ipam.new' '$(DESTDIR)$(CNI_BIN)/flatland-ipam'; \
+	bin='$(DESTDIR)$(CNI_BIN)'; \
+	for plugin in $(filter-out flatland-ipam,$(PLUGINS)); do place 755 "dist/bin/$$plugin" "$$bin" "$$plugin"; done; \
+	ln -f "$$bin/flatland" "$$bin/.flatland-ipam.new" && mv -f "$$bin/.flatland-ipam.new" "$$bin/flatland-ipam" && echo "$$bin/flatland-ipam"; \
 	for daemon in $(DAEMONS); do place 755 "dist/bin/$$daemon" '$(DESTDIR)$(PREFIX)/bin' "$$daemon"; done; \
 	for page in docs/man/*.8; do place 644 "$$page" "$$share/man/man8" "$${page##*/}"; done; \
 	for daemon in $(DAEMONS); do \

@@ -21,11 +21,11 @@ squeeze() {
     gzip --no-name --best <"$1" >"$root$2"
 }
 
-for plugin in flatland flatland-ipam flatland-claim; do
+for plugin in flatland flatland-claim; do
     place 755 "$bin/$plugin" "/opt/cni/bin/$plugin"
 done
 # One file with two names, as in $bin.
-ln -f "$root/opt/cni/bin/flatland" "$root/opt/cni/bin/flatland-ipam"
+ln "$root/opt/cni/bin/flatland" "$root/opt/cni/bin/flatland-ipam"
 for daemon in routed flatland-policy; do
     place 755 "$bin/$daemon" "/usr/sbin/$daemon"
 done

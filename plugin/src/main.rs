@@ -46,38 +46,27 @@ struct Flatland;
 
 impl Program for Flatland {
     fn add(&self, call: &Call) -> Result<Success, Error> {
-        match ipam::behind_wrapper(call) {
-            Some(ipam) => ipam.add(call),
-            None => add::add(call),
-        }
+        add::add(call)
     }
 
     fn del(&self, call: &Call) -> Result<(), Error> {
-        match ipam::behind_wrapper(call) {
-            Some(ipam) => ipam.del(call),
-            None => del::del(call),
-        }
+        del::del(call)
     }
 
     fn check(&self, call: &Call) -> Result<(), Error> {
-        match ipam::behind_wrapper(call) {
-            Some(ipam) => ipam.check(call),
-            None => check::check(call),
-        }
+        check::check(call)
     }
 
     fn gc(&self, call: &Call) -> Result<(), Error> {
-        match ipam::behind_wrapper(call) {
-            Some(ipam) => ipam.gc(call),
-            None => gc::gc(call),
-        }
+        gc::gc(call)
     }
 
     fn status(&self, call: &Call) -> Result<(), Error> {
-        match ipam::behind_wrapper(call) {
-            Some(ipam) => ipam.status(call),
-            None => status::status(call),
-        }
+        status::status(call)
+    }
+
+    fn meant_by(&self, call: &Call) -> Option<&'static dyn Program> {
+        ipam::behind_wrapper(call)
     }
 }
 

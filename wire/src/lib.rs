@@ -27,6 +27,7 @@ pub mod paths;
 pub mod pod_link;
 pub mod policy_program;
 pub mod policy_query;
+pub mod policy_trial;
 pub mod spoof_guard;
 pub mod state_file;
 pub mod sysctl;

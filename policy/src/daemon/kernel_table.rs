@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use policy::rules::{Change, Ruleset};
 use wire::netlink::Error;
 use wire::nft::{NftCommand, NftMonitor, NftSocket, RuleCounter};
+use wire::policy_trial::trial_table;
 
 use crate::table::{self, Pods, change_commands, whole_table};
 
@@ -97,9 +98,9 @@ impl KernelTable {
     /// Makes and removes a table with everything that policies need. The error names what the kernel
     /// does not have.
     pub(super) fn probe(&mut self) -> Result<(), Error> {
-        let probe = table::probe_table();
-        let mut commands = probe.replace_commands();
-        commands.push(NftCommand::DelTable(probe.id));
+        let trial = trial_table();
+        let mut commands = trial.replace_commands();
+        commands.push(NftCommand::DelTable(trial.id));
         self.socket.apply(&commands, None)
     }
 }

@@ -17,7 +17,6 @@
 
 mod change;
 mod counted;
-mod probe;
 mod rules;
 mod whole;
 
@@ -28,7 +27,6 @@ use wire::nft::{Element, ElementKey, IpVersion, NftVerdict, TableFamily, TableId
 
 pub(crate) use change::change_commands;
 pub(crate) use counted::{CountedRule, counted_chains, counted_rules};
-pub(crate) use probe::probe_table;
 pub(crate) use rules::{DropSite, LOG_GROUP};
 pub(crate) use whole::whole_table;
 

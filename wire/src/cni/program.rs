@@ -34,6 +34,11 @@ pub trait Program: fmt::Debug {
         Err(self.unsupported(CniCommand::Status))
     }
 
+    /// The program that a call is for, if it is another one of this file.
+    fn meant_by(&self, _call: &Call) -> Option<&'static dyn Program> {
+        None
+    }
+
     /// The error of a verb that it does not implement.
     fn unsupported(&self, command: CniCommand) -> Error {
         let msg = format!("CNI_COMMAND {command} is not supported by this plugin");
@@ -164,6 +169,7 @@ fn dispatch(
 
 /// Calls the verb of a call, which is not VERSION; ADD has a result.
 pub(super) fn call_verb(program: &dyn Program, call: &Call) -> Result<Option<Success>, Error> {
+    let program = program.meant_by(call).unwrap_or(program);
     match call.environment.command {
         CniCommand::Add => program.add(call).map(Some),
         CniCommand::Del => program.del(call).map(|()| None),

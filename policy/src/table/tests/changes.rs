@@ -1,10 +1,13 @@
 //! Changes element by element, in the kernel.
 
+use std::collections::HashSet;
+use std::mem::{Discriminant, discriminant};
 use std::thread;
 
 use nix::sched::{CloneFlags, unshare};
 use policy::api::ClusterNetworkPolicy;
-use wire::nft::{NftCommand, NftSocket};
+use wire::nft::{Members, NftCommand, NftSocket, NftTable, Term};
+use wire::policy_trial::trial_table;
 
 use super::*;
 
@@ -31,6 +34,8 @@ fn events() -> Vec<PolicyEvent> {
                   {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}, {ipBlock: {cidr: \"::/0\"}}]}], \
                   egress: [{to: [{podSelector: {}}], ports: [{port: sql}, {port: 53, protocol: \
                   UDP}, {port: 80, endPort: 90}, {protocol: SCTP}]}]}";
+    let single = "{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}]}, {from: \
+                  [{ipBlock: {cidr: 0.0.0.0/0}}]}]}";
     let admin = "{tier: Admin, priority: 1, subject: {namespaces: {}}, ingress: [{name: scan, \
                  action: Pass, from: [{namespaces: {}}]}, {action: Deny, from: [{pods: \
                  {namespaceSelector: {}, podSelector: {matchLabels: {app: web}}}}]}]}";
@@ -43,6 +48,7 @@ fn events() -> Vec<PolicyEvent> {
         local("flatweb", "web", "10.0.0.2"),
         pod("far", "web", "10.0.1.2"),
         policy("blocks", blocks),
+        policy("single", single),
         cluster_policy("admin", admin),
         pod("far", "other", "10.0.1.2"),
         pod("web", "db", "10.0.0.2"),
@@ -85,17 +91,38 @@ fn each_change_leads_to_the_table_that_would_be_made_anew() {
 }
 
 #[test]
-fn kernel_takes_everything_that_rules_may_need() {
+fn kernel_takes_the_trial() {
     in_namespace(|mut socket| {
-        let probe = probe_table();
-        let mut commands = probe.replace_commands();
+        let trial = trial_table();
+        let mut commands = trial.replace_commands();
         socket.apply(&commands, None).unwrap();
-        let found = socket.table(&probe.id).unwrap().0;
-        assert_eq!(found, Some(probe.expected_listing()));
-        commands.push(NftCommand::DelTable(probe.id.clone()));
+        let found = socket.table(&trial.id).unwrap().0;
+        assert_eq!(found, Some(trial.expected_listing()));
+        commands.push(NftCommand::DelTable(trial.id.clone()));
         socket.apply(&commands, None).unwrap();
-        assert_eq!(socket.table(&probe.id).unwrap().0, None);
+        assert_eq!(socket.table(&trial.id).unwrap().0, None);
     });
+}
+
+/// The kinds of terms and of sets in a table.
+fn kinds(table: &NftTable) -> (HashSet<Discriminant<Term>>, HashSet<Discriminant<Members>>) {
+    let rules = table.chains.iter().flat_map(|chain| &chain.rules);
+    let terms = rules.flat_map(|rule| &rule.terms).map(discriminant);
+    let sets = table.sets.iter().map(|set| discriminant(&set.members));
+    (terms.collect(), sets.collect())
+}
+
+#[test]
+fn trial_has_every_kind_of_term_and_set_of_policies() {
+    let mut engine = Engine::default();
+    let (mut terms, mut sets) = (HashSet::new(), HashSet::new());
+    for event in events().into_iter().chain(hostile()) {
+        engine.apply(event);
+        let (more_terms, more_sets) = kinds(&whole_table(engine.ruleset(), &pods(&engine)));
+        terms.extend(more_terms);
+        sets.extend(more_sets);
+    }
+    assert_eq!(kinds(&trial_table()), (terms, sets));
 }
 
 /// Policies that are made for the kernel to refuse the table.
